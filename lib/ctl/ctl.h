@@ -1,0 +1,76 @@
+/* The control socket: JSON-RPC 2.0 over a UNIX stream socket, one object per line. Shows what the
+ * daemon is and does, tests the filter, reloads the configuration.
+ *
+ * Runs in the control core's libevent loop. Methods and their results: docs/control.md.
+ */
+#pragma once
+
+#include "base/errs.h"
+#include "ctl/filterlog.h"
+#include "dp/graph.h"
+#include "dp/worker.h"
+#include "table/acl_write.h"
+#include "table/neigh_write.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct ctl_port { /* of a configured port, what show ports can't ask the device */
+	const char *name, *device;
+	uint16_t id, n_rxq, n_txq, n_rxd, n_txd;
+	const char *checksum; /* "hardware" | "software" */
+	const char *spread;   /* "rss" | "software" | "one worker" */
+};
+
+struct ctl_memory {
+	const char *mode; /* "hugepages" | "no hugepages" */
+	uint32_t mb, mbufs;
+};
+
+/* What the daemon gives the control server. Pointers live as long as the server. */
+struct ctl_env {
+	const char *version;
+	const char *config_path;
+	time_t started;
+	struct dp_shared *shared;
+	struct worker **worker; /* shared->n_workers */
+	struct neigh_db *neigh;
+	struct filterlog *filterlog;
+	const struct ctl_port *port;
+	unsigned n_ports;
+	struct ctl_memory memory;
+	const char *const *notes; /* sentences of what boot chose */
+	unsigned n_notes;
+	/* Sums of rule counters when their id was freed, subtracted from what workers count: by id. */
+	const struct rule_counter *counter_base;
+	struct acl_build_stats acl_stats; /* of the table in use; the app updates it */
+	uint32_t reloads, reloads_failed;
+	time_t reloaded;
+
+	/* Checks a file (NULL: the running one's path) without applying it. Errors in errs; fills
+	 * counts for the answer. 0 or -EINVAL. */
+	int (*check)(struct ctl_env *env, const char *path, struct errs *errs);
+	/* Starts a reload of config_path; done is called once from the event loop, now or later, with
+	 * the errors (status 0: applied, -EINVAL: refused, -EBUSY: one is under way). */
+	void (*reload)(struct ctl_env *env,
+		void (*done)(void *arg, int status, const struct errs *errs), void *arg);
+	void *app;
+};
+
+struct ctl_server;
+
+/* Listens on path (mode 0600; 0660 and that group when group is not NULL). A stale socket file, on
+ * which nobody answers, is replaced; with a daemon behind it the start is refused. NULL with a
+ * sentence in why. */
+struct ctl_server *ctl_server_new(struct event_base *base, const char *path, const char *group,
+	unsigned clients_max, struct ctl_env *env, char *why, size_t why_size);
+/* Closes all clients and unlinks the socket. */
+void ctl_server_free(struct ctl_server *s);
+
+/* One request line (without its newline) to one answer line (malloc'ed, with its newline; NULL for
+ * a notification). For the server, tests and the fuzzer. env may be NULL: then methods that need it
+ * answer with an error. Asynchronous methods (config.reload) call answered later and return NULL
+ * with *pending set. */
+char *ctl_handle(struct ctl_env *env, const char *line, size_t len,
+	void (*answered)(void *arg, char *answer), void *arg, bool *pending);

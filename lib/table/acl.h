@@ -1,0 +1,86 @@
+/* The compiled filter, reader's side: which rule is the first that matches a packet.
+ *
+ * Immutable once published; a worker reads it within one walk, found through the root pointer
+ * (table/root.h). Control core code (filter test) reads it the same way. Writer: acl_write.h.
+ *
+ * Shape. A packet belongs to one *group*: direction x zone of the interface x scope (routed or
+ * local) x fragment class. Each group has the rules that can match in it, in order, as one rte_acl
+ * context; groups with the same rules share one context; a group whose first rule matches everything
+ * (or that has no rule) has no context but a constant verdict. Ports, type and code are 0 in the key
+ * of a packet that has none.
+ */
+#pragma once
+
+#include "wire/rule.h"
+
+#include <rte_acl.h>
+#include <rte_byteorder.h>
+#include <stdint.h>
+
+#define ACL_GROUPS 24
+#define ACL_BURST_MAX 256
+
+/* What a lookup looks at, built once per packet by the input node. 16 bytes, passed to rte_acl as it
+ * is: one byte, then three groups of four bytes in network byte order. */
+struct acl_key {
+	uint8_t class;  /* acl_class(): protocol and ACK bit */
+	uint8_t pad[3]; /* zero */
+	rte_be32_t src, dst;
+	rte_be16_t sport, dport; /* ICMP: type and code, each as a 16-bit number */
+};
+_Static_assert(sizeof(struct acl_key) == 16, "key is one vector");
+
+/* Verdict 0 is the implicit deny; verdict i+1 is rule i of the configuration. */
+struct acl_verdict {
+	uint32_t counter; /* index of the rule's counter, stable over reloads */
+	uint8_t permit;
+	uint8_t log;
+	uint16_t pad;
+};
+
+struct acl_group {
+	struct rte_acl_ctx *ctx; /* NULL: constant */
+	uint32_t constant;       /* verdict where ctx is NULL or finds nothing */
+	uint32_t id;             /* groups with equal ids give equal answers for equal keys */
+};
+
+struct acl {
+	struct acl_group group[ACL_GROUPS];
+	uint8_t class[2][256]; /* [ACK bit][protocol]: equivalence classes of the rules at hand */
+	uint32_t n_rules;
+	struct acl_verdict *verdict; /* n_rules + 1 */
+	struct rule *rule;           /* n_rules, for showing; file strings owned here */
+};
+
+static inline unsigned acl_group_of(unsigned dir, unsigned zone, unsigned scope, unsigned frag)
+{
+	/* dir, zone and scope are 1 or 2 (wire/rule.h), frag 0 to 2 */
+	return (((dir - 1) * 2 + (zone - 1)) * 2 + (scope - 1)) * PACKET_FRAG_N + frag;
+}
+
+static inline uint8_t acl_class(const struct acl *a, uint8_t proto, bool ack)
+{
+	return a->class[ack && proto == 6][proto];
+}
+
+/* Looks up n keys (n <= ACL_BURST_MAX), all of one group; out gets the verdicts. Any thread. */
+static inline void acl_classify(const struct acl *a, unsigned group,
+	const struct acl_key *const key[], uint32_t out[], unsigned n)
+{
+	const struct acl_group *g = &a->group[group];
+
+	if (g->ctx == NULL) {
+		for (unsigned i = 0; i < n; i++)
+			out[i] = g->constant;
+		return;
+	}
+	/* fails for bad arguments only */
+	rte_acl_classify(g->ctx, (const uint8_t **)(uintptr_t)key, out, n, 1);
+	/* A match-all at the end of the list is not in ctx, so that a packet far from every rule
+	 * leaves the tries early. */
+	for (unsigned i = 0; i < n; i++)
+		out[i] = out[i] ? out[i] : g->constant;
+}
+
+/* The verdict for one described packet (filter test, tests). Any thread. */
+uint32_t acl_lookup(const struct acl *a, const struct rule_packet *p);
