@@ -5,9 +5,9 @@
  *
  * Shape. A packet belongs to one *group*: direction x zone of the interface x scope (routed or
  * local) x fragment class. Each group has the rules that can match in it, in order, as one rte_acl
- * context; groups with the same rules share one context; a group whose first rule matches everything
- * (or that has no rule) has no context but a constant verdict. Ports, type and code are 0 in the key
- * of a packet that has none.
+ * context; groups with the same rules share one context; a group whose first rule matches
+ * everything (or that has no rule) has no context but a constant verdict. Ports, type and code are
+ * 0 in the key of a packet that has none.
  */
 #pragma once
 
@@ -20,8 +20,8 @@
 #define ACL_GROUPS 24
 #define ACL_BURST_MAX 256
 
-/* What a lookup looks at, built once per packet by the input node. 16 bytes, passed to rte_acl as it
- * is: one byte, then three groups of four bytes in network byte order. */
+/* What a lookup looks at, built once per packet by the input node. 16 bytes, passed to rte_acl as
+ * it is: one byte, then three groups of four bytes in network byte order. */
 struct acl_key {
 	uint8_t class;  /* acl_class(): protocol and ACK bit */
 	uint8_t pad[3]; /* zero */

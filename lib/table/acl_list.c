@@ -1,0 +1,212 @@
+/* The filter compiler, first half: from the rules as configured to one list of rules per group
+ * (direction x zone x scope x fragment class), and from the protocols that rules name to classes.
+ *
+ * Called by acl_build, on the builder thread or at boot.
+ */
+#include "table/acl_parts.h"
+
+#include "wire/addr.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t why_size)
+{
+	int slen = mask4_len(r->smask), dlen = mask4_len(r->dmask);
+
+	if (slen < 0 || dlen < 0) {
+		snprintf(why, why_size, "%s:%u: the %s mask has holes: expected a prefix mask",
+			r->file ? r->file : "", r->line, slen < 0 ? "source" : "destination");
+		return -EINVAL;
+	}
+	memset(m, 0, sizeof(*m));
+	m->slen = (uint8_t)slen;
+	m->dlen = (uint8_t)dlen;
+	m->src = r->src & r->smask;
+	m->dst = r->dst & r->dmask;
+	m->proto = r->proto;
+	/* ICMP too with 16 bits: types end at 255 anyway, and "any" stays a wildcard */
+	m->n_sport = (uint8_t)rule_port_ranges(r->sport, UINT16_MAX, m->sport);
+	m->n_dport = (uint8_t)rule_port_ranges(r->dport, UINT16_MAX, m->dport);
+	return 0;
+}
+
+static bool match_all(const struct acl_match *m)
+{
+	return m->slen == 0 && m->dlen == 0 && m->proto == RULE_PROTO_ALL &&
+	       m->sport[0].from == 0 && m->sport[0].to == UINT16_MAX && m->dport[0].from == 0 &&
+	       m->dport[0].to == UINT16_MAX;
+}
+
+/* Whether the rule can match in the group at all. There are no tunnels yet: every packet is one of
+ * tunnel 0. */
+static bool can_match(const struct rule *r, const struct acl_match *m, unsigned group)
+{
+	unsigned frag = group % PACKET_FRAG_N;
+	unsigned scope = group / PACKET_FRAG_N % 2 + 1;
+	unsigned zone = group / PACKET_FRAG_N / 2 % 2 + 1;
+	unsigned dir = group / PACKET_FRAG_N / 4 + 1;
+
+	if (!(r->dir & dir) || !(r->zone & zone) || !(r->scope & scope))
+		return false;
+	if (m->n_sport == 0 || m->n_dport == 0)
+		return false;
+	if (r->tunnel != 0 && r->tunnel != RULE_TUNNEL_ANY)
+		return false;
+	if (frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
+		return false;
+	switch ((enum rule_frag)r->frag) {
+	case RULE_FRAG_YES:
+		return true;
+	case RULE_FRAG_NO:
+		return frag == PACKET_WHOLE;
+	case RULE_FRAG_ONLY:
+		return frag != PACKET_WHOLE;
+	case RULE_FRAG_HEADERS:
+		return frag != PACKET_LATER_FRAGMENT;
+	}
+	return false;
+}
+
+/* The group's rules into list (room for n). How many rules stand behind the match-all, or 0. */
+static uint32_t gather(struct acl_list *list, unsigned group, const struct rule *rules,
+	const struct acl_match *match, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!can_match(&rules[i], &match[i], group))
+			continue;
+		if (match_all(&match[i])) {
+			list->rest = i + 1;
+			return n - i - 1;
+		}
+		list->rule[list->n++] = i;
+	}
+	return 0;
+}
+
+static bool same_list(const struct acl_list *a, const struct acl_list *b)
+{
+	return a->n == b->n && a->rest == b->rest &&
+	       (a->n == 0 || memcmp(a->rule, b->rule, a->n * sizeof(a->rule[0])) == 0);
+}
+
+static uint64_t match_hash(const struct acl_match *m)
+{
+	uint64_t word[sizeof(*m) / 8], h = 0x9e3779b97f4a7c15;
+
+	memcpy(word, m, sizeof(word));
+	for (unsigned i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		h = (h ^ word[i]) * 0xbf58476d1ce4e5b9;
+		h ^= h >> 29;
+	}
+	return h;
+}
+
+/* Takes out rules that match exactly what an earlier rule of the list does. seen: 2^bits slots,
+ * more than twice as many as rules. */
+static void drop_repeats(
+	struct acl_list *list, const struct acl_match *match, uint32_t *seen, unsigned bits)
+{
+	uint32_t mask = (1u << bits) - 1, kept = 0;
+
+	memset(seen, 0, sizeof(seen[0]) << bits);
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct acl_match *m = &match[list->rule[i]];
+		uint32_t at = (uint32_t)match_hash(m) & mask;
+
+		while (seen[at] != 0 && memcmp(&match[seen[at] - 1], m, sizeof(*m)) != 0)
+			at = (at + 1) & mask;
+		if (seen[at] != 0)
+			continue;
+		seen[at] = list->rule[i] + 1;
+		list->rule[kept++] = list->rule[i];
+	}
+	list->n = kept;
+}
+
+int acl_lists_make(struct acl_list list[ACL_GROUPS], const struct rule *rules,
+	const struct acl_match *match, uint32_t n, struct acl_build_stats *stats)
+{
+	unsigned bits = 4;
+	uint32_t *seen;
+
+	memset(list, 0, sizeof(list[0]) * ACL_GROUPS);
+	while (1u << bits <= 2 * n)
+		bits++;
+	seen = malloc(sizeof(seen[0]) << bits);
+	if (seen == NULL)
+		return -ENOMEM;
+	for (unsigned g = 0; g < ACL_GROUPS; g++) {
+		uint32_t shadowed;
+
+		list[g].rule = malloc(sizeof(list[g].rule[0]) * (n + 1));
+		if (list[g].rule == NULL) {
+			free(seen);
+			return -ENOMEM;
+		}
+		shadowed = gather(&list[g], g, rules, match, n);
+		drop_repeats(&list[g], match, seen, bits);
+		for (list[g].same = 0; list[g].same < g; list[g].same++)
+			if (list[list[g].same].same == list[g].same &&
+				same_list(&list[list[g].same], &list[g]))
+				break;
+		if (list[g].same == g)
+			stats->n_shadowed += shadowed;
+		if (list[g].same != g || list[g].n == 0) {
+			free(list[g].rule);
+			list[g].rule = NULL;
+		}
+	}
+	free(seen);
+	return 0;
+}
+
+void acl_lists_fini(struct acl_list list[ACL_GROUPS])
+{
+	for (unsigned g = 0; g < ACL_GROUPS; g++)
+		free(list[g].rule);
+}
+
+int acl_classes_make(
+	struct acl *a, const struct rule *rules, uint32_t n, char *why, size_t why_size)
+{
+	bool named[RULE_PROTO_TCP_ACK + 1] = {false};
+	unsigned next = 0, other;
+	bool rest = false;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (rules[i].proto <= RULE_PROTO_TCP_ACK)
+			named[rules[i].proto] = true;
+	for (unsigned p = 0; p < 256; p++) {
+		bool ack = p == 6 && named[RULE_PROTO_TCP_ACK];
+
+		if (!named[p] && !ack) {
+			rest = true;
+			continue;
+		}
+		if (next < 256)
+			a->class[0][p] = (uint8_t)next++;
+		else
+			goto too_many;
+		/* the class after TCP's, so that "tcp" is a range of two */
+		if (ack && next == 256)
+			goto too_many;
+		a->class[1][p] = (uint8_t)(ack ? next++ : next - 1);
+	}
+	if (rest && next == 256)
+		goto too_many;
+	other = next;
+	for (unsigned p = 0; p < 256; p++)
+		if (!named[p] && !(p == 6 && named[RULE_PROTO_TCP_ACK]))
+			a->class[0][p] = a->class[1][p] = (uint8_t)other;
+	return 0;
+
+too_many:
+	snprintf(why, why_size,
+		"the rules name too many protocols: there is room for 256 classes, counting "
+		"tcp/ack "
+		"and the protocols that no rule names as one each; name fewer, or use all");
+	return -E2BIG;
+}

@@ -1,0 +1,52 @@
+/* What the files of the filter compiler share: acl_write.c (the whole), acl_list.c (which rules
+ * each group has), acl_ctx.c (one list -> one rte_acl context), acl_counters.c (ids of counters).
+ *
+ * For these files alone; everybody else includes acl.h or acl_write.h. Builder thread.
+ */
+#pragma once
+
+#include "table/acl_write.h"
+
+/* What a rule matches within its group, in one normal form: two rules with equal bytes match the
+ * same packets. No padding, so that memcmp compares it. */
+struct acl_match {
+	uint32_t src, dst;        /* bits outside the prefix are 0 */
+	uint8_t slen, dlen;       /* prefix lengths */
+	uint8_t n_sport, n_dport; /* ranges, 0 to 2; 0: the rule can't match */
+	uint16_t proto;           /* as in struct rule */
+	uint16_t zero;
+	struct rule_range sport[2], dport[2];
+};
+_Static_assert(sizeof(struct acl_match) == 32, "no padding");
+
+/* The rules of a group in order, as indices of rules, up to its first match-all. */
+struct acl_list {
+	uint32_t *rule; /* NULL where n is 0 or the list is that of an earlier group */
+	uint32_t n;
+	uint32_t rest; /* verdict where none of them matches: the match-all's, or 0 */
+	uint32_t same; /* the first group with this very list; its own number if there is none */
+};
+
+/* 0, or -EINVAL (a mask with holes, with the sentence in why). */
+int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t why_size);
+
+/* Fills the lists of all groups from the n rules and their matches; counts shadowed rules into
+ * stats. 0 or -ENOMEM; acl_lists_fini in both cases. */
+int acl_lists_make(struct acl_list list[ACL_GROUPS], const struct rule *rules,
+	const struct acl_match *match, uint32_t n, struct acl_build_stats *stats);
+void acl_lists_fini(struct acl_list list[ACL_GROUPS]);
+
+/* Fills a->class from the protocols that the rules name. 0 or -E2BIG with the sentence in why. */
+int acl_classes_make(
+	struct acl *a, const struct rule *rules, uint32_t n, char *why, size_t why_size);
+
+/* One list, not empty, as a context ready for lookups. Adds to stats. NULL with the sentence. */
+struct rte_acl_ctx *acl_ctx_make(const struct acl *a, const struct acl_list *list,
+	const struct acl_match *match, struct acl_build_stats *stats, char *why, size_t why_size);
+
+/* Sets verdict[i + 1].counter for rule i of n. Ids that were free before are also put into fresh
+ * (room for n), their number into *n_fresh. 0, -ENOMEM or -ENOSPC; nothing is taken then. */
+int acl_counters_take(struct acl_counters *c, const struct rule *rules, uint32_t n,
+	struct acl_verdict *verdict, uint32_t *fresh, uint32_t *n_fresh);
+/* Undoes that. */
+void acl_counters_give_back(struct acl_counters *c, const uint32_t *fresh, uint32_t n_fresh);

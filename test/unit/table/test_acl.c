@@ -1,0 +1,504 @@
+/* The filter compiler by example: groups, sharing of contexts, constants, protocol classes, port
+ * operators, ICMP, fragments, the ACK bit, and counters over rebuilds. The property test next door
+ * covers the combinations.
+ */
+#include "eal.h"
+
+#include "table/acl_write.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rte_malloc.h>
+
+#define NET(a, b) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16)
+
+static struct rule any_rule(void)
+{
+	return (struct rule){.proto = RULE_PROTO_ALL,
+		.zone = RULE_ZONE_BOTH,
+		.scope = RULE_SCOPE_BOTH,
+		.dir = RULE_DIR_BOTH,
+		.permit = true,
+		.tunnel = RULE_TUNNEL_ANY,
+		.file = "test.rules"};
+}
+
+static struct rule proto_rule(uint16_t proto)
+{
+	struct rule r = any_rule();
+
+	r.proto = proto;
+	return r;
+}
+
+static struct rule port_rule(uint16_t proto, uint8_t op, uint16_t value)
+{
+	struct rule r = proto_rule(proto);
+
+	r.dport = (struct rule_port){op, value};
+	return r;
+}
+
+static struct rule_packet packet(uint8_t proto, uint16_t dport)
+{
+	return (struct rule_packet){.src = NET(10, 1) | 7,
+		.dst = NET(10, 2) | 9,
+		.proto = proto,
+		.sport = 1000,
+		.dport = dport,
+		.zone = RULE_SECURE,
+		.scope = RULE_ROUTE,
+		.dir = RULE_IN};
+}
+
+static struct acl_build_stats stats;
+static char why[256];
+
+/* Builds with counters of its own, which the test doesn't look at. */
+static struct acl *build(const struct rule *r, uint32_t n)
+{
+	struct acl_counters *c = acl_counters_new(1000);
+	struct acl *a;
+
+	assert_non_null(c);
+	a = acl_build(r, n, c, &stats, NULL, NULL, why, sizeof(why));
+	acl_counters_free(c);
+	return a;
+}
+
+/* The verdict, which the plain walk must share. */
+static uint32_t ask(const struct acl *a, struct rule_packet p)
+{
+	uint32_t verdict = acl_lookup(a, &p);
+
+	assert_int_equal(verdict, acl_walk(a->rule, a->n_rules, &p));
+	return verdict;
+}
+
+static void test_empty(void **state)
+{
+	struct acl *a = build(NULL, 0);
+
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 0);
+	assert_int_equal(ask(a, packet(6, 80)), 0);
+	assert_int_equal(a->verdict[0].permit, 0);
+	assert_int_equal(a->verdict[0].counter, 0);
+	for (unsigned g = 0; g < ACL_GROUPS; g++)
+		assert_int_equal(a->group[g].id, 0);
+	acl_free(a);
+	acl_free(NULL);
+}
+
+static void test_constant(void **state)
+{
+	struct rule r[] = {any_rule(), proto_rule(6)};
+	struct acl *a;
+
+	r[0].src = NET(192, 168); /* address under an empty mask: still everything */
+	a = build(r, 2);
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 0);
+	assert_int_equal(stats.n_shadowed, 1);
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	assert_int_equal(a->verdict[1].permit, 1);
+	acl_free(a);
+}
+
+static void test_sharing(void **state)
+{
+	struct rule r[] = {proto_rule(17), proto_rule(6), any_rule()};
+	struct rule_packet p = packet(6, 80);
+	struct acl *a = build(r, 3);
+
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 1); /* no rule needs ports: one list for all 24 */
+	acl_free(a);
+
+	r[0].dir = RULE_OUT;
+	r[2].zone = RULE_NONSECURE;
+	a = build(r, 3);
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 4); /* in and out, secure and nonsecure */
+	assert_int_equal(a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
+		a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_LOCAL, 2)].id);
+	assert_int_not_equal(a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
+		a->group[acl_group_of(RULE_OUT, RULE_SECURE, RULE_ROUTE, 0)].id);
+	assert_int_equal(ask(a, p), 2);
+	p.proto = 17;
+	assert_int_equal(ask(a, p), 0);
+	p.dir = RULE_OUT;
+	assert_int_equal(ask(a, p), 1);
+	p.proto = 47;
+	assert_int_equal(ask(a, p), 0);
+	p.zone = RULE_NONSECURE;
+	assert_int_equal(ask(a, p), 3);
+	acl_free(a);
+}
+
+static void test_match_all_differs_by_group(void **state)
+{
+	struct rule r[] = {any_rule(), any_rule()};
+	struct rule_packet p = packet(6, 80);
+	struct acl *a;
+
+	r[0].scope = RULE_LOCAL;
+	r[1].permit = false;
+	a = build(r, 2);
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 0);
+	assert_int_equal(ask(a, p), 2);
+	p.scope = RULE_LOCAL;
+	assert_int_equal(ask(a, p), 1);
+	acl_free(a);
+}
+
+static void test_first_wins(void **state)
+{
+	struct rule r[] = {proto_rule(6), proto_rule(6), port_rule(6, RULE_OP_EQ, 80), any_rule()};
+	struct acl *a;
+
+	r[0].src = NET(10, 0);
+	r[0].smask = 0xff000000;
+	r[1].src = NET(10, 1);
+	r[1].smask = 0xffff0000;
+	a = build(r, 4);
+	assert_non_null(a);
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	assert_int_equal(ask(a, packet(17, 80)), 4);
+	acl_free(a);
+}
+
+static void test_repeats(void **state)
+{
+	struct rule r[] = {
+		port_rule(6, RULE_OP_EQ, 80), port_rule(6, RULE_OP_EQ, 80), proto_rule(17)};
+	struct acl *a;
+
+	r[1].permit = false;
+	r[1].src = NET(9, 9); /* under an empty mask */
+	a = build(r, 3);
+	assert_non_null(a);
+	assert_int_equal(stats.n_compiled, 2 + 1); /* with ports; and later fragments, udp alone */
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	acl_free(a);
+}
+
+static void test_operators(void **state)
+{
+	static const uint16_t value[] = {0, 1, 80, 65534, 65535};
+	static const int edge[] = {-1, 0, 1};
+
+	for (unsigned op = RULE_OP_ANY; op <= RULE_OP_GE; op++) {
+		for (unsigned v = 0; v < 5; v++) {
+			struct rule r[] = {port_rule(17, (uint8_t)op, value[v]), proto_rule(6)};
+			struct acl *a = build(r, 2);
+
+			assert_non_null(a);
+			for (unsigned e = 0; e < 3; e++)
+				ask(a, packet(17, (uint16_t)(value[v] + edge[e])));
+			acl_free(a);
+		}
+	}
+}
+
+static void test_neq_twice(void **state)
+{
+	struct rule r = port_rule(17, RULE_OP_NEQ, 53);
+	struct rule_packet p = packet(17, 1);
+	struct acl *a;
+
+	r.sport = (struct rule_port){RULE_OP_NEQ, 53};
+	a = build(&r, 1);
+	assert_non_null(a);
+	assert_int_equal(stats.n_compiled, 4);
+	for (uint16_t s = 52; s <= 54; s++) {
+		for (uint16_t d = 52; d <= 54; d++) {
+			p.sport = s;
+			p.dport = d;
+			assert_int_equal(ask(a, p), s != 53 && d != 53);
+		}
+	}
+	acl_free(a);
+}
+
+static void test_never(void **state)
+{
+	struct rule r = port_rule(17, RULE_OP_LT, 0);
+	struct acl *a = build(&r, 1);
+
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 0);
+	assert_int_equal(ask(a, packet(17, 0)), 0);
+	acl_free(a);
+	r = any_rule();
+	r.tunnel = 3; /* there are none yet */
+	a = build(&r, 1);
+	assert_non_null(a);
+	assert_int_equal(ask(a, packet(17, 0)), 0);
+	acl_free(a);
+}
+
+static void test_icmp(void **state)
+{
+	struct rule r[] = {proto_rule(1), proto_rule(1)};
+	struct rule_packet p = packet(1, 0);
+	struct acl *a;
+
+	r[0].sport = (struct rule_port){RULE_OP_EQ, 8};
+	r[0].dport = (struct rule_port){RULE_OP_EQ, 0};
+	r[1].sport = (struct rule_port){RULE_OP_GE, 11};
+	a = build(r, 2);
+	assert_non_null(a);
+	p.sport = 8;
+	assert_int_equal(ask(a, p), 1);
+	p.dport = 1;
+	assert_int_equal(ask(a, p), 0);
+	p.sport = 255;
+	assert_int_equal(ask(a, p), 2);
+	acl_free(a);
+}
+
+static void test_fragments(void **state)
+{
+	/* expected verdicts of whole, first fragment, later fragment for udp to port 53 */
+	static const struct {
+		uint8_t frag;
+		uint8_t op;
+		uint8_t verdict[PACKET_FRAG_N];
+	} c[] = {
+		{RULE_FRAG_YES, RULE_OP_ANY, {1, 1, 1}},
+		{RULE_FRAG_NO, RULE_OP_ANY, {1, 0, 0}},
+		{RULE_FRAG_ONLY, RULE_OP_ANY, {0, 1, 1}},
+		{RULE_FRAG_HEADERS, RULE_OP_ANY, {1, 1, 0}},
+		{RULE_FRAG_YES, RULE_OP_EQ, {1, 1, 0}},
+		{RULE_FRAG_YES, RULE_OP_GE, {1, 1, 0}},
+		{RULE_FRAG_ONLY, RULE_OP_EQ, {0, 1, 0}},
+	};
+
+	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		struct rule r = port_rule(17, c[i].op, c[i].op == RULE_OP_EQ ? 53 : 0);
+		struct acl *a;
+
+		r.frag = c[i].frag;
+		a = build(&r, 1);
+		assert_non_null(a);
+		for (uint8_t f = 0; f < PACKET_FRAG_N; f++) {
+			struct rule_packet p = packet(17, f == PACKET_LATER_FRAGMENT ? 0 : 53);
+
+			p.frag = f;
+			p.sport = f == PACKET_LATER_FRAGMENT ? 0 : p.sport;
+			assert_int_equal(ask(a, p), c[i].verdict[f]);
+		}
+		acl_free(a);
+	}
+}
+
+static void test_ack(void **state)
+{
+	struct rule r[] = {proto_rule(RULE_PROTO_TCP_ACK), proto_rule(6), proto_rule(17)};
+	struct rule_packet p = packet(6, 80);
+	struct acl *a = build(r, 3);
+
+	assert_non_null(a);
+	assert_int_equal(ask(a, p), 2);
+	p.ack = true;
+	assert_int_equal(ask(a, p), 1);
+	p.frag = PACKET_LATER_FRAGMENT;
+	p.ack = false;
+	p.sport = p.dport = 0;
+	assert_int_equal(ask(a, p), 2);
+	p.proto = 17;
+	p.ack = true; /* no meaning outside TCP */
+	assert_int_equal(ask(a, p), 3);
+	p.proto = 99;
+	assert_int_equal(ask(a, p), 0);
+	assert_int_equal(acl_class(a, 6, true), acl_class(a, 6, false) + 1);
+	assert_int_equal(acl_class(a, 47, false), acl_class(a, 99, true));
+	acl_free(a);
+}
+
+static void test_classes_overflow(void **state)
+{
+	struct rule r[257];
+	struct acl *a;
+
+	for (unsigned i = 0; i < 256; i++)
+		r[i] = proto_rule((uint16_t)i);
+	a = build(r, 256); /* 256 protocols, 256 classes */
+	assert_non_null(a);
+	for (unsigned i = 0; i < 256; i++)
+		assert_int_equal(ask(a, packet((uint8_t)i, 0)), i + 1);
+	acl_free(a);
+
+	r[256] = proto_rule(RULE_PROTO_TCP_ACK); /* one too many */
+	assert_null(build(r, 257));
+	assert_non_null(strstr(why, "too many protocols"));
+
+	r[255] = proto_rule(6); /* 255 protocols, tcp/ack, and the others: 257 */
+	assert_null(build(r, 257));
+	r[254] = proto_rule(6); /* 256 */
+	a = build(r, 257);
+	assert_non_null(a);
+	assert_int_equal(ask(a, packet(255, 0)), 0);
+	assert_int_equal(ask(a, packet(253, 0)), 254);
+	acl_free(a);
+}
+
+static void test_bad_mask(void **state)
+{
+	struct rule r = any_rule();
+
+	r.dmask = 0xff00ff00;
+	r.line = 12;
+	assert_null(build(&r, 1));
+	assert_non_null(strstr(why, "test.rules:12"));
+}
+
+static void test_too_many_rules(void **state)
+{
+	struct rule r = any_rule();
+
+	assert_null(build(&r, RULES_MAX + 1));
+	assert_non_null(strstr(why, "room for"));
+}
+
+static void test_copies(void **state)
+{
+	char file[] = "a.rules";
+	struct rule r[] = {proto_rule(6), proto_rule(17), proto_rule(1)};
+	struct acl *a;
+
+	r[0].file = r[1].file = file;
+	r[2].file = NULL;
+	a = build(r, 3);
+	assert_non_null(a);
+	memset(file, 'x', sizeof(file));
+	assert_string_equal(a->rule[0].file, "a.rules");
+	assert_string_equal(a->rule[1].file, "a.rules");
+	assert_null(a->rule[2].file);
+	acl_free(a);
+}
+
+static uint32_t freed_ids[8], n_freed;
+
+static void freed(void *arg, uint32_t id)
+{
+	assert_ptr_equal(arg, &n_freed);
+	freed_ids[n_freed++] = id;
+}
+
+static struct acl *with(struct acl_counters *c, const struct rule *r, uint32_t n)
+{
+	return acl_build(r, n, c, NULL, NULL, NULL, why, sizeof(why));
+}
+
+static void test_counters(void **state)
+{
+	struct rule one[] = {proto_rule(6), proto_rule(17), proto_rule(6)};
+	struct rule two[] = {proto_rule(1), proto_rule(6), proto_rule(6)};
+	struct acl_counters *c = acl_counters_new(5); /* the implicit deny and four */
+	struct acl *a = with(c, one, 3), *b, *d;
+	uint32_t udp;
+
+	assert_non_null(a);
+	udp = a->verdict[2].counter;
+	assert_int_not_equal(a->verdict[1].counter, a->verdict[3].counter);
+	two[1].line = 77; /* moved: same rule */
+	b = with(c, two, 3);
+	assert_non_null(b);
+	assert_int_equal(b->verdict[2].counter, a->verdict[1].counter);
+	assert_int_equal(b->verdict[3].counter, a->verdict[3].counter);
+
+	/* all four are taken: a fifth has no room, and what failed leaves none taken */
+	two[0] = proto_rule(50);
+	assert_null(with(c, two, 3));
+	assert_non_null(strstr(why, "counters"));
+
+	n_freed = 0;
+	acl_counters_retire(c, a, b, freed, &n_freed);
+	assert_int_equal(n_freed, 1);
+	assert_int_equal(freed_ids[0], udp);
+	acl_free(a);
+	d = with(c, two, 3);
+	assert_non_null(d);
+	assert_int_equal(d->verdict[1].counter, udp);
+
+	/* a table that was built and never used: given back against the one that stays */
+	n_freed = 0;
+	acl_counters_retire(c, d, b, freed, &n_freed);
+	assert_int_equal(n_freed, 1);
+	acl_free(d);
+	acl_counters_retire(c, NULL, b, freed, &n_freed);
+	assert_int_equal(n_freed, 1);
+	acl_counters_retire(c, b, NULL, freed, &n_freed);
+	assert_int_equal(n_freed, 4);
+	acl_free(b);
+	acl_counters_free(c);
+	acl_counters_free(NULL);
+	assert_null(acl_counters_new(1));
+}
+
+static void test_no_memory(void **state)
+{
+	/* more than the heap has left: refused with advice, and once there is room it builds */
+	static struct rule r[1000];
+	struct acl_counters *c = acl_counters_new(1001);
+	void *hog[64], *last;
+	unsigned n = 0;
+	struct acl *a;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		r[i] = proto_rule(6);
+		r[i].src = NET(10, 0) | i << 2;
+		r[i].smask = 0xffffffff;
+	}
+	for (size_t size = (size_t)1 << 29; size >= 1 << 17; size /= 2)
+		while (n < 63 && (hog[n] = rte_malloc(NULL, size, 0)) != NULL)
+			n++;
+	assert_null(with(c, r, 1000)); /* room for the rules, not for the table */
+	assert_non_null(strstr(why, "memory-mb"));
+	last = rte_malloc(NULL, 1 << 16, 0);
+	assert_null(with(c, r, 1000)); /* nor for the rules */
+	assert_non_null(strstr(why, "memory-mb"));
+	rte_free(last);
+	while (n > 0)
+		rte_free(hog[--n]);
+	a = with(c, r, 1000);
+	assert_non_null(a);
+	acl_free(a);
+	acl_counters_free(c);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_constant),
+		cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_match_all_differs_by_group),
+		cmocka_unit_test(test_first_wins),
+		cmocka_unit_test(test_repeats),
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_neq_twice),
+		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_icmp),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_ack),
+		cmocka_unit_test(test_classes_overflow),
+		cmocka_unit_test(test_bad_mask),
+		cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	eal_up();
+	return cmocka_run_group_tests_name("acl", tests, NULL, NULL);
+}
