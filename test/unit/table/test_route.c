@@ -1,0 +1,379 @@
+/* The routing table: random prefixes held against a plain longest-match walk, next hops shared and
+ * grouped, the order for show, and every limit with its sentence. Also ports_find.
+ */
+#include "eal.h"
+
+#include "table/port.h"
+#include "table/route_write.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
+
+static char why[256];
+static uint64_t seed;
+
+static uint32_t rnd(void) /* xorshift64*: the same sequence everywhere */
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return (uint32_t)((seed * 0x2545f4914f6cdd1d) >> 32);
+}
+
+static struct routes *build(const struct route_in *in, uint32_t n)
+{
+	why[0] = '\0';
+	return routes_build(in, n, SOCKET_ID_ANY, why, sizeof(why));
+}
+
+static const struct nexthop *lookup(const struct routes *r, uint32_t dst)
+{
+	uint64_t nh;
+
+	routes_lookup(r, &dst, &nh, 1);
+	assert_true(nh < r->n_nh);
+	return &r->nh[nh];
+}
+
+static void refused(const struct route_in *in, uint32_t n, const char *sentence)
+{
+	assert_null(build(in, n));
+	if (strstr(why, sentence) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", why, sentence);
+}
+
+static void empty(void **state)
+{
+	struct routes *r = build(NULL, 0);
+
+	assert_non_null(r);
+	assert_int_equal(r->n_routes, 0);
+	assert_int_equal(r->n_nh, 1);
+	assert_int_equal(lookup(r, IP(1, 2, 3, 4))->type, NH_NONE);
+	routes_free(r);
+	routes_free(NULL);
+}
+
+static void types(void **state)
+{
+	struct route_path lan = {.iface = 1}, wan = {2, IP(10, 2, 0, 1), 77}, plain = {3, 0, 0};
+	struct route_in in[] = {
+		{{0, 0}, NH_VIA, ROUTE_STATIC, 1, &wan},
+		{{IP(10, 1, 0, 0), 16}, NH_CONNECTED, ROUTE_CONNECTED, 1, &lan},
+		{{IP(10, 1, 0, 1), 32}, NH_LOCAL, ROUTE_CONNECTED, 1, &lan},
+		{{IP(10, 1, 255, 255), 32}, NH_BROADCAST, ROUTE_CONNECTED, 1, &lan},
+		{{IP(10, 3, 0, 0), 16}, NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
+		{{IP(10, 4, 0, 0), 16}, NH_UNREACHABLE, ROUTE_STATIC, 0, NULL},
+		{{IP(10, 5, 0, 0), 16}, NH_PROHIBIT, ROUTE_STATIC, 0, NULL},
+		{{IP(10, 6, 0, 0), 16}, NH_VIA, ROUTE_STATIC, 1, &plain},
+		{{IP(10, 1, 0, 0), 16}, NH_PROHIBIT, ROUTE_STATIC, 0, NULL}, /* too late */
+	};
+	struct routes *r = build(in, RTE_DIM(in));
+	const struct nexthop *nh;
+
+	assert_non_null(r);
+	assert_int_equal(r->n_routes, RTE_DIM(in) - 1);
+	nh = lookup(r, IP(8, 8, 8, 8));
+	assert_int_equal(nh->type, NH_VIA);
+	assert_int_equal(nh->iface, 2);
+	assert_int_equal(nh->gw, IP(10, 2, 0, 1));
+	assert_int_equal(nh->neigh, 77);
+	nh = lookup(r, IP(10, 1, 9, 9));
+	assert_int_equal(nh->type, NH_CONNECTED);
+	assert_int_equal(nh->iface, 1);
+	assert_int_equal(lookup(r, IP(10, 1, 0, 1))->type, NH_LOCAL);
+	assert_int_equal(lookup(r, IP(10, 1, 255, 255))->type, NH_BROADCAST);
+	assert_int_equal(lookup(r, IP(10, 3, 0, 1))->type, NH_BLACKHOLE);
+	assert_int_equal(lookup(r, IP(10, 4, 0, 1))->type, NH_UNREACHABLE);
+	assert_int_equal(lookup(r, IP(10, 5, 0, 1))->type, NH_PROHIBIT);
+	nh = lookup(r, IP(10, 6, 0, 1)); /* a path without a gateway is a connected one */
+	assert_int_equal(nh->type, NH_CONNECTED);
+	assert_int_equal(nh->iface, 3);
+	/* In order, with origin and next hop. */
+	assert_int_equal(r->route[0].to.len, 0);
+	assert_int_equal(r->route[1].to.addr, IP(10, 1, 0, 0));
+	assert_int_equal(r->route[1].to.len, 16);
+	assert_int_equal(r->route[1].origin, ROUTE_CONNECTED);
+	assert_int_equal(r->nh[r->route[1].nh].type, NH_CONNECTED);
+	assert_int_equal(r->route[2].to.addr, IP(10, 1, 0, 1));
+	routes_free(r);
+}
+
+static void shared_and_grouped(void **state)
+{
+	struct route_path a[] = {{1, 5, 10}, {2, 6, 11}}, same[] = {{1, 5, 10}, {2, 6, 11}},
+			  turned[] = {{2, 6, 11}, {1, 5, 10}}, flat[] = {{1, 0, 0}, {2, 6, 11}};
+	struct route_in in[] = {
+		{{IP(20, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, a},
+		{{IP(21, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, same},
+		{{IP(22, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, turned},
+		{{IP(23, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 1, a},
+		{{IP(24, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 1, same},
+		{{IP(25, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, flat},
+		{{IP(26, 0, 0, 0), 8}, NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
+		{{IP(27, 0, 0, 0), 8}, NH_BLACKHOLE, ROUTE_STATIC, 2, a},
+	};
+	struct routes *r = build(in, RTE_DIM(in));
+	const struct nexthop *nh;
+
+	assert_non_null(r);
+	/* none; three groups of two; one gateway; one blackhole */
+	assert_int_equal(r->n_nh, 1 + 3 * 3 + 1 + 1);
+	nh = lookup(r, IP(20, 1, 1, 1));
+	assert_ptr_equal(nh, lookup(r, IP(21, 1, 1, 1)));
+	assert_ptr_not_equal(nh, lookup(r, IP(22, 1, 1, 1)));
+	assert_int_equal(nh->type, NH_GROUP);
+	assert_int_equal(nh->n, 2);
+	assert_true(nh->first + nh->n <= r->n_nh);
+	assert_int_equal(r->nh[nh->first].type, NH_VIA);
+	assert_int_equal(r->nh[nh->first].neigh, 10);
+	assert_int_equal(r->nh[nh->first + 1].neigh, 11);
+	assert_int_equal(r->nh[nh->first + 1].iface, 2);
+	assert_ptr_equal(lookup(r, IP(23, 1, 1, 1)), lookup(r, IP(24, 1, 1, 1)));
+	nh = lookup(r, IP(25, 1, 1, 1));
+	assert_int_equal(r->nh[nh->first].type, NH_CONNECTED);
+	assert_int_equal(r->nh[nh->first].iface, 1);
+	assert_ptr_equal(lookup(r, IP(26, 1, 1, 1)), lookup(r, IP(27, 1, 1, 1)));
+	routes_free(r);
+}
+
+static void nonsense(void **state)
+{
+	struct route_path p[300] = {{1, 9, 1}}, none = {0, 9, 1}, far = {IFACES_MAX, 9, 1};
+	struct route_in in = {{IP(10, 0, 0, 0), 33}, NH_VIA, 0, 1, p};
+
+	for (unsigned i = 1; i < RTE_DIM(p); i++)
+		p[i] = (struct route_path){1, i, i};
+	refused(&in, 1, "prefix length of 33");
+	in.to.len = 255;
+	refused(&in, 1, "prefix length of 255");
+	in.to = (struct prefix4){IP(10, 0, 0, 1), 8};
+	refused(&in, 1, "10.0.0.1/8: bits beyond");
+	in.to = (struct prefix4){IP(10, 0, 0, 0), 8};
+	in.n_paths = 0;
+	refused(&in, 1, "10.0.0.0/8: 0 paths");
+	in.n_paths = 256;
+	refused(&in, 1, "256 paths");
+	in.n_paths = 1;
+	in.paths = &none;
+	refused(&in, 1, "no such interface: 0");
+	in.paths = &far;
+	refused(&in, 1, "no such interface: 1025");
+	in.paths = p;
+	in.type = NH_CONNECTED;
+	in.n_paths = 2;
+	refused(&in, 1, "exactly one interface");
+	in.n_paths = 0;
+	refused(&in, 1, "exactly one interface");
+	for (unsigned type = 0; type < 256; type++) {
+		if (type != NH_NONE && type != NH_GROUP && type <= NH_PROHIBIT)
+			continue;
+		in.type = (uint8_t)type;
+		refused(&in, 1, "unknown type");
+	}
+	refused(&in, UINT32_MAX, "at most 16777216");
+	in.type = NH_VIA;
+	in.n_paths = 255;
+	routes_free(build(&in, 1));
+	assert_string_equal(why, "");
+	assert_null(routes_build(&in, UINT32_MAX, SOCKET_ID_ANY, NULL, 0));
+}
+
+/* 32,767 next hops fit, one more does not; as many /24 groups, likewise. */
+static void limits(void **state)
+{
+	uint32_t n = 40000;
+	struct route_in *in = calloc(n, sizeof(*in));
+	struct route_path *path = calloc(n, sizeof(*path));
+	struct routes *r;
+
+	for (uint32_t i = 0; i < n; i++) {
+		path[i] = (struct route_path){1, i + 1, i + 1};
+		in[i] = (struct route_in){{i << 8, 24}, NH_VIA, 0, 1, &path[i]};
+	}
+	r = build(in, NEXTHOPS_MAX);
+	assert_non_null(r);
+	assert_int_equal(r->n_nh, NEXTHOPS_MAX + 1);
+	assert_int_equal(lookup(r, (NEXTHOPS_MAX - 1) << 8 | 5)->gw, NEXTHOPS_MAX);
+	routes_free(r);
+	refused(in, NEXTHOPS_MAX + 1, "0.127.255.0/24: more than 32767 different next hops");
+	for (uint32_t i = 0; i < n; i++)
+		in[i] = (struct route_in){{i << 8 | 128, 25}, NH_VIA, 0, 1, path};
+	r = build(in, 32767);
+	assert_non_null(r);
+	assert_int_equal(lookup(r, 32766 << 8 | 128)->type, NH_VIA);
+	assert_int_equal(lookup(r, 32766 << 8 | 127)->type, NH_NONE);
+	routes_free(r);
+	refused(in, n, "/25: routes longer than /24 lie in more than 32767");
+	free(in);
+	free(path);
+}
+
+/* Memory that is not there: 512 MiB of it are, and 4 million routes want more. */
+static void memory(void **state)
+{
+	uint32_t n = 4000000;
+	struct route_in *in = calloc(n, sizeof(*in));
+
+	for (uint32_t i = 0; i < n; i++)
+		in[i] = (struct route_in){{i << 8, 24}, NH_BLACKHOLE, 0, 0, NULL};
+	refused(in, n, "memory-mb");
+	assert_non_null(strstr(why, "MiB"));
+	free(in);
+	in = NULL;
+	routes_free(build(in, 0)); /* and nothing of it is lost */
+	assert_string_equal(why, "");
+}
+
+static const struct route_in *walk(const struct route_in *in, uint32_t n, uint32_t dst)
+{
+	const struct route_in *best = NULL;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (((dst ^ in[i].to.addr) & mask4(in[i].to.len)) == 0 &&
+			(best == NULL || in[i].to.len > best->to.len))
+			best = &in[i];
+	return best;
+}
+
+static struct prefix4 random_prefix(void)
+{
+	/* Few high bits, so that prefixes nest, meet and repeat. */
+	uint32_t addr = (rnd() & 0x0303ffff) | (rnd() & 1 ? 0x0a000000 : 0);
+	uint8_t len = (uint8_t)(rnd() % 33);
+
+	return (struct prefix4){addr & mask4(len), len};
+}
+
+static uint32_t random_address(const struct route_in *in, uint32_t n)
+{
+	const struct prefix4 *p = &in[rnd() % n].to;
+	uint32_t host = ~mask4(p->len);
+
+	switch (rnd() % 6) {
+	case 0:
+		return p->addr;
+	case 1:
+		return p->addr | host;
+	case 2:
+		return p->addr - 1;
+	case 3:
+		return (p->addr | host) + 1;
+	case 4:
+		return p->addr | (rnd() & host);
+	default:
+		return rnd();
+	}
+}
+
+static void property(void **state)
+{
+	enum { N = 600, BURST = 64 };
+	struct route_in in[N];
+	struct route_path path[N];
+
+	seed = 20240601;
+	for (int round = 0; round < 12; round++) {
+		uint32_t n = round < 4 ? 1 + rnd() % 8 : 1 + rnd() % N, dst[BURST];
+		struct routes *r;
+		uint64_t nh[BURST];
+
+		for (uint32_t i = 0; i < n; i++) {
+			path[i] = (struct route_path){1 + (uint16_t)(i % 3), 1 + i % 40, i % 40};
+			in[i] = (struct route_in){random_prefix(), NH_VIA, 0, 1, &path[i]};
+		}
+		r = build(in, n);
+		assert_non_null(r);
+		for (uint32_t i = 1; i < r->n_routes; i++)
+			assert_true(
+				((uint64_t)r->route[i - 1].to.addr << 8 | r->route[i - 1].to.len) <
+				((uint64_t)r->route[i].to.addr << 8 | r->route[i].to.len));
+		for (int k = 0; k < 500; k++) {
+			for (int i = 0; i < BURST; i++)
+				dst[i] = random_address(in, n);
+			routes_lookup(r, dst, nh, BURST);
+			for (int i = 0; i < BURST; i++) {
+				const struct route_in *want = walk(in, n, dst[i]);
+				const struct nexthop *got = &r->nh[nh[i]];
+
+				if (want == NULL)
+					assert_int_equal(nh[i], 0);
+				else if (got->type != NH_VIA || got->gw != want->paths->gw ||
+					 got->iface != want->paths->iface)
+					fail_msg("round %d, destination %08x", round, dst[i]);
+			}
+		}
+		routes_free(r);
+	}
+}
+
+/* Half a million routes like the internet's: mostly /24, over 1,000 gateways. */
+static void large(void **state)
+{
+	uint32_t n = 500000;
+	struct route_in *in = calloc(n, sizeof(*in));
+	struct route_path *path = calloc(n, sizeof(*path));
+	struct timespec from, to;
+	struct routes *r;
+
+	seed = 7;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t len = rnd() % 100 < 60 ? 24 : (uint8_t)(16 + rnd() % 9);
+
+		path[i] = (struct route_path){1, 1 + rnd() % 1000, 0};
+		in[i] = (struct route_in){
+			{rnd() % 0xdf000000 & mask4(len), len}, NH_VIA, 0, 1, &path[i]};
+	}
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	r = build(in, n);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (r == NULL)
+		fail_msg("%s", why);
+	print_message("%u routes, %u next hops: %ld ms\n", r->n_routes, r->n_nh,
+		(to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+	assert_int_equal(r->n_nh, 1001);
+	routes_free(r);
+	free(in);
+	free(path);
+}
+
+static void names(void **state)
+{
+	static struct ports p;
+
+	p.n_ifaces = 5;
+	strcpy(p.iface[1].name, "lan0");
+	strcpy(p.iface[4].name, "lan0.7");
+	memset(p.iface[3].name, 'x', sizeof(p.iface[3].name)); /* no end */
+	assert_ptr_equal(ports_find(&p, "lan0"), &p.iface[1]);
+	assert_ptr_equal(ports_find(&p, "lan0.7"), &p.iface[4]);
+	assert_null(ports_find(&p, "lan"));
+	assert_null(ports_find(&p, ""));
+	assert_null(ports_find(&p, "lan0.77"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(empty),
+		cmocka_unit_test(types),
+		cmocka_unit_test(shared_and_grouped),
+		cmocka_unit_test(nonsense),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(memory),
+		cmocka_unit_test(property),
+		cmocka_unit_test(large),
+		cmocka_unit_test(names),
+	};
+
+	eal_up();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
