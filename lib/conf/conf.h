@@ -2,7 +2,8 @@
  * it (app/posternd/build.c). Nothing here has effects beyond reading files.
  *
  * Used by posternd (boot, reload, --check), tests and fuzzers. Any thread, no shared state.
- * docs/config.md and postern.conf(5) say what each setting means; a test holds them to settings.def.
+ * docs/config.md and postern.conf(5) say what each setting means; a test holds them to
+ * settings.def.
  */
 #pragma once
 
@@ -13,11 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONF_NAME_MAX 32      /* bytes of a name with its end; names are [a-zA-Z0-9][a-zA-Z0-9_.-]* */
+#define CONF_NAME_MAX 32 /* bytes of a name with its end; names are [a-zA-Z0-9][a-zA-Z0-9_.-]* */
 #define CONF_PORTS_MAX 32
 #define CONF_IFACES_MAX 1024
-#define CONF_ADDRS_MAX 64     /* addresses per interface */
-#define CONF_PATHS_MAX 16     /* next hops of one route (ECMP) */
+#define CONF_ADDRS_MAX 64 /* addresses per interface */
+#define CONF_PATHS_MAX 16 /* next hops of one route (ECMP) */
 #define CONF_ROUTES_MAX 2000000
 #define CONF_NEIGHS_MAX 65536
 #define CONF_LCORES_MAX 128
@@ -37,13 +38,13 @@ enum conf_options { CONF_OPT_DROP, CONF_OPT_FORWARD_SAFE, CONF_OPT_FORWARD };
 
 /* system: all of it needs a restart. */
 struct conf_system {
-	int control_lcore;  /* CPU number; -1: chosen */
-	uint16_t workers;   /* how many; 0: chosen, or as many as lcores are named */
-	uint16_t n_lcores;  /* CPU numbers of the workers; 0: chosen. A CPU may be named twice */
+	int control_lcore; /* CPU number; -1: chosen */
+	uint16_t workers;  /* how many; 0: chosen, or as many as lcores are named */
+	uint16_t n_lcores; /* CPU numbers of the workers; 0: chosen. A CPU may be named twice */
 	uint16_t lcores[CONF_LCORES_MAX];
 	enum conf_memory memory;
-	uint32_t memory_mb; /* 0: chosen */
-	uint32_t mbufs;     /* in the packet pool of each socket; 0: chosen */
+	uint32_t memory_mb;     /* 0: chosen */
+	uint32_t mbufs;         /* in the packet pool of each socket; 0: chosen */
 	uint16_t burst_packets; /* 8 to 256, default 64: a walk's packets at most */
 	uint32_t burst_bytes;   /* 4096 to 1048576, default 32768: and about so many bytes */
 	enum conf_idle idle;
@@ -57,7 +58,7 @@ struct conf_port {
 	bool has_mac;
 	struct mac mac; /* set on the device */
 	bool promiscuous;
-	uint16_t rx_queues, tx_queues; /* 0: chosen */
+	uint16_t rx_queues, tx_queues;           /* 0: chosen */
 	uint16_t rx_descriptors, tx_descriptors; /* 0: chosen */
 	enum conf_auto checksum_offload;
 	unsigned line;
@@ -91,7 +92,7 @@ struct conf_route {
 	struct conf_path {
 		uint32_t via;   /* next hop, host byte order; 0: directly on the interface */
 		uint16_t iface; /* index in conf.ifaces; found from via when the text names none */
-	} *paths;
+	} * paths;
 	unsigned line;
 };
 
@@ -111,13 +112,14 @@ struct conf_ip4 {
 };
 
 struct conf_arp {
-	uint32_t reachable_s;  /* age at which an entry is probed again, default 30 */
-	uint32_t retry_ms;     /* between requests, default 1000 */
-	uint8_t retries;       /* requests before giving up, default 3 */
-	uint32_t stale_s;      /* unused so long: deleted, default 600 */
-	uint32_t entries_max;  /* default 8192 */
-	uint16_t queue;        /* packets that wait per unresolved neighbour and worker, default 16 */
-	uint32_t punt_rate;    /* ARP packets a second to the control core, all workers, default 1000 */
+	uint32_t reachable_s; /* age at which an entry is probed again, default 30 */
+	uint32_t retry_ms;    /* between requests, default 1000 */
+	uint8_t retries;      /* requests before giving up, default 3 */
+	uint32_t stale_s;     /* unused so long: deleted, default 600 */
+	uint32_t entries_max; /* default 8192 */
+	uint16_t queue; /* packets that wait per unresolved neighbour and worker, default 16 */
+	uint32_t
+		punt_rate; /* ARP packets a second to the control core, all workers, default 1000 */
 };
 
 enum conf_log_to { CONF_LOG_NONE, CONF_LOG_FILE, CONF_LOG_SYSLOG };
@@ -131,8 +133,8 @@ struct conf_log { /* the filter log */
 };
 
 struct conf_control {
-	char *socket; /* default "/run/postern/control.sock" */
-	char *group;  /* NULL: none, mode 0600; else 0660 */
+	char *socket;         /* default "/run/postern/control.sock" */
+	char *group;          /* NULL: none, mode 0600; else 0660 */
 	uint16_t clients_max; /* default 32 */
 };
 
@@ -166,9 +168,9 @@ struct conf *conf_parse(const char *text, const char *name, const char *dir, str
 
 void conf_free(struct conf *conf); /* NULL is permitted */
 
-/* Rule lines of the classic syntax (rulefile.c). Appends to *rules (realloc'ed, *n grows); errors go
- * to errs and nothing is appended. Stops at RULES_MAX. name must outlive the rules. text needs no
- * terminator and may hold any bytes. */
+/* Rule lines of the classic syntax (rulefile.c). Appends to *rules (realloc'ed, *n grows); errors
+ * go to errs and nothing is appended. Stops at RULES_MAX. name must outlive the rules. text needs
+ * no terminator and may hold any bytes. */
 int rulefile_parse(const char *text, size_t len, const char *name, struct rule **rules, uint32_t *n,
 	struct errs *errs);
 

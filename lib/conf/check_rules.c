@@ -1,0 +1,80 @@
+/* What the whole list of rules gets wrong: rules that no packet reaches, tunnels that aren't there.
+ * See parse.h.
+ *
+ * Called while a configuration is parsed, on its thread.
+ */
+#include "conf/parse.h"
+
+#include <stdio.h>
+
+static bool match_all(const struct rule *r)
+{
+	return r->smask == 0 && r->dmask == 0 && r->proto == RULE_PROTO_ALL &&
+	       r->frag == RULE_FRAG_YES;
+}
+
+/* Where a packet may be met: a bit for each of 2 zones x 2 scopes x 2 directions. */
+static unsigned contexts(const struct rule *r)
+{
+	unsigned set = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		if ((r->zone >> (i & 1) & 1) && (r->scope >> (i >> 1 & 1) & 1) &&
+			(r->dir >> (i >> 2) & 1))
+			set |= 1u << i;
+	return set;
+}
+
+/* One warning: the first rule that comes after a match of everything, and how many follow. */
+static void check_unreachable(struct parse *p)
+{
+	const struct conf *conf = p->conf;
+	unsigned covered[2] = {0, 0}; /* outside tunnels; within any */
+	const struct rule *first = NULL;
+	uint32_t n = 0, index = 0;
+	char path[64] = "";
+
+	for (uint32_t i = 0; i < conf->n_rules; i++) {
+		const struct rule *r = &conf->rules[i];
+		unsigned set = contexts(r), open = 0;
+
+		if (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY)
+			open |= set & ~covered[0];
+		if (r->tunnel != 0)
+			open |= set & ~covered[1];
+		if (open == 0 && n++ == 0) {
+			first = r;
+			index = i;
+		}
+		if (match_all(r) && (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY))
+			covered[0] |= set;
+		if (match_all(r) && r->tunnel == RULE_TUNNEL_ANY)
+			covered[1] |= set;
+	}
+	if (n == 0)
+		return;
+	if (index >= p->n_file_rules)
+		snprintf(path, sizeof(path), "filter.rules[%u]", index - p->n_file_rules);
+	errs_warn(p->errs, first->file, first->line, path,
+		"this rule can never match: earlier ones match everything that it could%s",
+		n > 1 ? " (and so for later rules)" : "");
+}
+
+void check_rules(struct parse *p)
+{
+	const struct conf *conf = p->conf;
+
+	for (uint32_t i = 0; i < conf->n_rules; i++) {
+		const struct rule *r = &conf->rules[i];
+
+		if (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY)
+			continue;
+		if (i >= p->n_file_rules)
+			parse_err(p, "filter.rules", (int)(i - p->n_file_rules), "tunnel", -1,
+				"no tunnel %u is configured, expected 0 or \"any\"", r->tunnel);
+		else
+			errs_add(p->errs, r->file, r->line, "t",
+				"no tunnel %u is configured, expected t=0 or none", r->tunnel);
+	}
+	check_unreachable(p);
+}

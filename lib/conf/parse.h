@@ -1,0 +1,148 @@
+/* What the parts of the parser share: where they are in the text, how they report, what they have
+ * learnt so far. Private to conf.
+ *
+ * One struct parse lives for one conf_parse call, on its stack. No other state.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "conf/settings.h"
+
+#include <libconfig.h>
+
+#define CONF_FILES_MAX 256             /* rule files */
+#define CONF_DROPS_MAX 256             /* log.drops */
+#define CONF_TEXT_MAX (256u << 20)     /* bytes of a configuration file */
+#define CONF_RULE_TEXT_MAX (64u << 20) /* bytes of a rule file */
+#define CONF_QUOTED 160                /* buffers of quoted and found */
+
+/* An outermost connected subnet. None overlaps another; sorted. */
+struct subnet {
+	uint32_t first, last;
+	uint16_t iface, addr; /* whose address, by index */
+};
+
+struct own_addr { /* one address of an interface; sorted by addr */
+	uint32_t addr;
+	uint16_t iface, index;
+};
+
+struct parse {
+	struct conf *conf;
+	struct errs *errs;
+	const char *dir; /* NULL: files can't be named */
+	config_t cfg;
+	const char *section; /* being read, and its entry; -1: the section is one group */
+	int index;
+	const struct setting *set; /* of that section */
+	unsigned n_set;
+	bool no_memory;
+	uint16_t *by_name; /* interfaces sorted by name, for references */
+	struct subnet *subnets;
+	struct own_addr *owns;
+	uint32_t n_subnets, n_owns;
+	uint32_t n_file_rules; /* rules that came from files: they stand first */
+};
+
+/* A route and a rule while their settings are being read. */
+struct route_text {
+	struct prefix4 to;
+	uint32_t via[CONF_PATHS_MAX];
+	uint16_t n_via;
+	uint16_t iface;
+	uint8_t kind; /* enum conf_route_kind */
+	bool has_to, bad, has_iface, has_via;
+	bool many; /* via is a list */
+};
+
+struct rule_text {
+	struct rule r;
+	bool has_sport, has_dport, has_type, has_code, bad;
+	bool src_len, dst_len, has_src, has_dst, has_smask, has_dmask; /* src_len: with "/len" */
+};
+
+/* Where an error is: p's section and entry. parse_err(p, HERE(p), "name", -1, "text") */
+#define HERE(p) (p)->section, (p)->index
+
+/* Adds an error for section[index].name[sub], with the line of that setting or of what encloses it.
+ * index and sub: -1 where there is none; name may be NULL. */
+void parse_err(struct parse *p, const char *section, int index, const char *name, int sub,
+	const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void parse_warn(struct parse *p, const char *section, int index, const char *name, int sub,
+	const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+unsigned parse_line(struct parse *p, const char *section, int index, const char *name, int sub);
+
+/* "found X, expected Y" for a setting of the entry being read. */
+void parse_found(struct parse *p, const char *name, int sub, const config_setting_t *s,
+	const char *expected);
+/* The string in s, when it is a printable one that isn't empty; else NULL after an error. */
+const char *parse_string(struct parse *p, const char *name, int sub, const config_setting_t *s,
+	const char *expected);
+/* Zeroed memory for n things; n 0 gives NULL. Sets p->no_memory when there is none. */
+void *parse_alloc(struct parse *p, size_t n, size_t size);
+char *parse_strdup(struct parse *p, const char *text);
+/* How many strings s holds (a string: 1); -1 after an error. Element i is parse_elem(s, i). */
+int parse_strings(struct parse *p, const config_setting_t *s, unsigned max, const char *expected);
+config_setting_t *parse_elem(config_setting_t *s, int i);
+
+/* A unicast MAC address; false after an error. */
+bool parse_mac(struct parse *p, const config_setting_t *s, struct mac *mac);
+
+/* Begin a section. parse_group: its one group, or NULL. parse_list: its list and how many groups.
+ */
+config_setting_t *parse_group(struct parse *p, const char *section);
+config_setting_t *parse_list(struct parse *p, const char *section, unsigned max, unsigned *n);
+/* Element i of a list, when it is a group; else NULL after an error. Sets p->index. */
+config_setting_t *parse_entry(struct parse *p, config_setting_t *list, unsigned i);
+
+/* The sections, in this order. */
+void parse_system(struct parse *p);
+void parse_ports(struct parse *p);
+void parse_ifaces(struct parse *p);
+void parse_routes(struct parse *p);
+void parse_neighs(struct parse *p);
+void parse_filter(struct parse *p);
+
+/* What only several entries together can get wrong (check.c). check_ifaces makes by_name, subnets
+ * and owns as well. */
+void check_ports(struct parse *p);
+void check_ifaces(struct parse *p);
+void check_routes(struct parse *p);
+void check_neighs(struct parse *p);
+void check_rules(struct parse *p);
+
+/* Index of the interface of that name, or -1. After check_ifaces. */
+int find_iface(const struct parse *p, const char *name);
+const struct subnet *find_subnet(const struct parse *p, uint32_t addr);
+const struct own_addr *find_own(const struct parse *p, uint32_t addr);
+
+/* May be a host's: not this network, loopback, multicast or reserved. */
+bool addr_is_host(uint32_t addr);
+/* The first or last address of a subnet of more than two: no host's. */
+bool addr_is_edge(uint32_t addr, unsigned len);
+
+/* text.c */
+/* The whole of a regular file, with a NUL behind it. 0, or -errno with the reason in why. */
+int text_read(const char *path, size_t max, char **text, size_t *len, char why[128]);
+/* A copy of the text that libconfig reads without its surprises: see text.c. NULL after an error.
+ */
+char *text_prepare(const char *text, size_t len, const char *name, struct errs *errs);
+/* dir/name, or name when it is absolute or dir is "." or NULL. NULL: no memory. */
+char *text_join(const char *dir, const char *name);
+/* text in quotes, cut and escaped so that it is fit to print; returns buf. */
+char *text_quote(const char *text, char buf[CONF_QUOTED]);
+/* What s is, in words. */
+char *text_found(const config_setting_t *s, char buf[CONF_QUOTED]);
+
+typedef void setting_reader(struct parse *p, config_setting_t *s, void *base);
+typedef void setting_writer(const void *base, const struct setting *s, char *buf, size_t size);
+setting_reader setting_read_lcores, setting_read_name, setting_read_device, setting_read_port_mac,
+	setting_read_iface_port, setting_read_iface_mtu, setting_read_addresses,
+	setting_read_route_to, setting_read_route_via, setting_read_route_iface,
+	setting_read_neigh_iface, setting_read_neigh_addr, setting_read_neigh_mac,
+	setting_read_rule_src, setting_read_rule_smask, setting_read_rule_dst,
+	setting_read_rule_dmask, setting_read_rule_proto, setting_read_rule_sport,
+	setting_read_rule_dport, setting_read_rule_type, setting_read_rule_code,
+	setting_read_rule_tunnel, setting_read_path, setting_read_drops, setting_read_socket,
+	setting_read_group;
+setting_writer setting_write_lcores, setting_write_name, setting_write_text, setting_write_port_mac;
