@@ -33,6 +33,8 @@ int filterlog_reopen(struct filterlog *l);
  * rule, file and interface names are left out as "?"). Never blocks: what the destination does not
  * take is counted. */
 void filterlog_write(struct filterlog *l, const struct log_record *r, const struct root *root);
+/* Lines for a file are buffered: this writes them out. Called once per turn of the event loop. */
+void filterlog_flush(struct filterlog *l);
 
 /* The last records, oldest first, as a JSON array of objects; and the counters. New references. */
 json_t *filterlog_last(const struct filterlog *l, unsigned n);

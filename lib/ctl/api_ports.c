@@ -1,0 +1,135 @@
+/* show.ports: devices with their link, counters and errors, and the interfaces on them. Reads the
+ * devices' own statistics, which no driver makes slow. Control core.
+ */
+#include "ctl/api.h"
+
+#include <rte_ethdev.h>
+
+static struct port_counters sum(const struct ctl_env *env, uint16_t port)
+{
+	struct port_counters all = {0};
+
+	for (unsigned i = 0; port < PORTS_MAX && i < api_workers_n(env); i++) {
+		const struct port_counters *c = &env->worker[i]->stats.port[port];
+
+		all.rx_packets += api_count(&c->rx_packets);
+		all.rx_bytes += api_count(&c->rx_bytes);
+		all.tx_packets += api_count(&c->tx_packets);
+		all.tx_bytes += api_count(&c->tx_bytes);
+	}
+	return all;
+}
+
+static json_t *link_json(uint16_t port)
+{
+	struct rte_eth_link link = {0};
+
+	if (!rte_eth_dev_is_valid_port(port) || rte_eth_link_get_nowait(port, &link) < 0)
+		return json_pack("{s:s}", "state", "unknown");
+	if (link.link_status == RTE_ETH_LINK_DOWN)
+		return json_pack("{s:s}", "state", "down");
+	return json_pack("{s:s, s:o, s:s}", "state", "up", "speed_mbps",
+		link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN || link.link_speed == 0
+			? json_null()
+			: json_integer(link.link_speed),
+		"duplex", link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? "full" : "half");
+}
+
+/* Errors that only the device sees. */
+static json_t *device_json(uint16_t port)
+{
+	struct rte_eth_stats s;
+
+	if (!rte_eth_dev_is_valid_port(port) || rte_eth_stats_get(port, &s) < 0)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "imissed", api_u64(s.imissed), "ierrors",
+		api_u64(s.ierrors), "oerrors", api_u64(s.oerrors), "rx_nombuf",
+		api_u64(s.rx_nombuf));
+}
+
+static json_t *interfaces_of(const struct ports *ports, uint16_t port)
+{
+	json_t *names = json_array();
+
+	for (unsigned id = 1; id < ports->n_ifaces; id++)
+		if (ports->iface[id].name[0] != '\0' && ports->iface[id].port == port)
+			json_array_append_new(names, text_json(ports->iface[id].name));
+	return names;
+}
+
+static json_t *port_json(
+	const struct ctl_env *env, const struct root *root, const struct ctl_port *p)
+{
+	struct port_counters c = sum(env, p->id);
+	json_t *mac = p->id < PORTS_MAX ? text_json_mac(root->ports->port[p->id].mac.addr_bytes)
+					: json_null();
+
+	return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:i, s:i, s:i, s:i, s:o, s:o}",
+		"name", text_json(p->name),                      //
+		"device", text_json(p->device),                  //
+		"id", p->id,                                     //
+		"mac", mac,                                      //
+		"link", link_json(p->id),                        //
+		"rx_packets", api_u64(c.rx_packets),             //
+		"rx_bytes", api_u64(c.rx_bytes),                 //
+		"tx_packets", api_u64(c.tx_packets),             //
+		"tx_bytes", api_u64(c.tx_bytes),                 //
+		"errors", device_json(p->id),                    //
+		"interfaces", interfaces_of(root->ports, p->id), //
+		"rx_queues", p->n_rxq, "tx_queues", p->n_txq, "rx_descriptors", p->n_rxd,
+		"tx_descriptors", p->n_txd, "checksum", text_json(p->checksum), "spread",
+		text_json(p->spread));
+}
+
+static const char *port_name(const struct ctl_env *env, uint16_t id)
+{
+	for (unsigned i = 0; i < env->n_ports; i++)
+		if (env->port[i].id == id)
+			return env->port[i].name;
+	return "?";
+}
+
+static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
+{
+	json_t *addrs = json_array();
+	char buf[PREFIX4_STRLEN];
+
+	for (unsigned i = 0; f->addrs != NULL && i < f->n_addrs; i++)
+		json_array_append_new(addrs, json_string(prefix4_format(&f->addrs[i], buf)));
+	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:s, s:b}", //
+		"name", text_json(f->name),                                    //
+		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",       //
+		"enabled", (f->flags & IFACE_UP) != 0,                         //
+		"port", text_json(port_name(env, f->port)),                    //
+		"vlan", f->vlan ? json_integer(f->vlan) : json_null(),         //
+		"mtu", f->mtu,                                                 //
+		"mac", text_json_mac(f->mac.addr_bytes),                       //
+		"addresses", addrs,                                            //
+		"urpf",
+		f->flags & IFACE_URPF_STRICT  ? "strict"
+		: f->flags & IFACE_URPF_LOOSE ? "loose"
+					      : "off",
+		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0);
+}
+
+static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
+{
+	const struct root *root = api_root(env, error);
+	json_t *ports, *ifaces;
+
+	if (root == NULL)
+		return NULL;
+	if (root->ports == NULL)
+		return api_fail(error, API_UNAVAILABLE, "there are no ports yet");
+	ports = json_array();
+	ifaces = json_array();
+	for (unsigned i = 0; i < env->n_ports; i++)
+		json_array_append_new(ports, port_json(env, root, &env->port[i]));
+	for (unsigned id = 1; id < root->ports->n_ifaces && id < IFACES_MAX; id++)
+		if (root->ports->iface[id].name[0] != '\0')
+			json_array_append_new(ifaces, iface_json(env, &root->ports->iface[id]));
+	return json_pack("{s:o, s:o}", "ports", ports, "interfaces", ifaces);
+}
+
+const struct api_method api_ports = {.name = "show.ports", .run = run};

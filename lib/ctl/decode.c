@@ -1,0 +1,264 @@
+/* One line about a packet, in the manner of tcpdump. See decode.h.
+ *
+ * Every reader takes a struct view and asks it for bytes; a view never gives more than was kept.
+ */
+#include "ctl/decode.h"
+
+#include "ctl/text.h"
+
+struct view {
+	const uint8_t *p;
+	size_t kept; /* bytes that may be read */
+	size_t len;  /* bytes that the packet had; may be less or more than kept */
+	struct text *t;
+};
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void skip(struct view *v, size_t n)
+{
+	n = n < v->kept ? n : v->kept;
+	v->p += n;
+	v->kept -= n;
+	v->len = v->len > n ? v->len - n : 0;
+}
+
+/* Whether n bytes can be read; else says so. */
+static int has(const struct view *v, size_t n, const char *what)
+{
+	if (v->kept >= n)
+		return 1;
+	text_add(v->t, " [%s: %zu of %zu bytes]", what, v->kept, n);
+	return 0;
+}
+
+static void tcp(struct view *v)
+{
+	char flags[TEXT_FLAGS_STRLEN];
+	size_t header;
+
+	if (!has(v, 14, "TCP header cut"))
+		return;
+	header = (size_t)(v->p[12] >> 4) * 4;
+	text_add(v->t, " flags [%s] seq %u", text_tcp_flags(v->p[13], flags), get32(v->p + 4));
+	if (v->p[13] & 0x10)
+		text_add(v->t, " ack %u", get32(v->p + 8));
+	if (v->kept >= 16)
+		text_add(v->t, " win %u", get16(v->p + 14));
+	if (header < 20)
+		text_add(v->t, " [bad header length %zu]", header);
+	else
+		text_add(v->t, " data %zu", v->len > header ? v->len - header : 0);
+}
+
+static void udp(struct view *v)
+{
+	if (!has(v, 8, "UDP header cut"))
+		return;
+	if (get16(v->p + 4) < 8 || get16(v->p + 4) > v->len)
+		text_add(v->t, " [bad length %u]", get16(v->p + 4));
+	else
+		text_add(v->t, " data %u", get16(v->p + 4) - 8);
+}
+
+static const char *icmp_name(uint8_t type, uint8_t code)
+{
+	static const char *const unreachable[] = {"network unreachable", "host unreachable",
+		"protocol unreachable", "port unreachable", "fragmentation needed",
+		"source route failed"};
+
+	switch (type) {
+	case 0:
+		return "echo reply";
+	case 3:
+		if (code < sizeof(unreachable) / sizeof(unreachable[0]))
+			return unreachable[code];
+		return code == 9 || code == 10 || code == 13 ? "administratively prohibited"
+							     : "unreachable";
+	case 4:
+		return "source quench";
+	case 5:
+		return "redirect";
+	case 8:
+		return "echo request";
+	case 9:
+		return "router advertisement";
+	case 10:
+		return "router solicitation";
+	case 11:
+		return code == 0 ? "time exceeded" : "reassembly time exceeded";
+	case 12:
+		return "parameter problem";
+	case 13:
+		return "timestamp request";
+	case 14:
+		return "timestamp reply";
+	}
+	return NULL;
+}
+
+static void icmp(struct view *v)
+{
+	const char *name;
+
+	if (!has(v, 2, "ICMP header cut"))
+		return;
+	name = icmp_name(v->p[0], v->p[1]);
+	if (name != NULL)
+		text_add(v->t, " %s", name);
+	text_add(v->t, " (type %u code %u)", v->p[0], v->p[1]);
+	if ((v->p[0] == 0 || v->p[0] == 8) && v->kept >= 8)
+		text_add(v->t, " id %u seq %u", get16(v->p + 4), get16(v->p + 6));
+	if (v->p[0] == 3 && v->p[1] == 4 && v->kept >= 8)
+		text_add(v->t, " mtu %u", get16(v->p + 6));
+	if ((v->p[0] == 3 || v->p[0] == 11) && v->kept >= 8 + 20) {
+		text_add(v->t, " about ");
+		text_add_addr4(v->t, get32(v->p + 8 + 12));
+		text_add(v->t, " > ");
+		text_add_addr4(v->t, get32(v->p + 8 + 16));
+	}
+}
+
+static void addresses(struct view *v, const uint8_t *ip, int ports)
+{
+	text_add(v->t, " ");
+	text_add_addr4(v->t, get32(ip + 12));
+	if (ports)
+		text_add(v->t, ":%u", get16(v->p));
+	text_add(v->t, " > ");
+	text_add_addr4(v->t, get32(ip + 16));
+	if (ports)
+		text_add(v->t, ":%u", get16(v->p + 2));
+}
+
+/* What stands behind the IPv4 header; v is there. */
+static void transport(struct view *v, const uint8_t *ip)
+{
+	unsigned offset = (get16(ip + 6) & 0x1fffu) * 8, proto = ip[9];
+	int has_ports = offset == 0 && (proto == 6 || proto == 17 || proto == 132) && v->kept >= 4;
+	char name[8];
+
+	addresses(v, ip, has_ports);
+	text_add(v->t, " %s", text_proto(proto, name));
+	if (offset == 0 && proto == 6)
+		tcp(v);
+	else if (offset == 0 && proto == 17)
+		udp(v);
+	else if (offset == 0 && proto == 1)
+		icmp(v);
+	else if (offset == 0 && proto == 50 && v->kept >= 8)
+		text_add(v->t, " spi 0x%08x seq %u", get32(v->p), get32(v->p + 4));
+	if (get16(ip + 6) & 0x3fff)
+		text_add(v->t, " fragment id %u offset %u%s", get16(ip + 4), offset,
+			get16(ip + 6) & 0x2000 ? "+" : "");
+}
+
+static void ip4(struct view *v)
+{
+	const uint8_t *ip = v->p;
+	size_t header, total, had = v->len;
+
+	text_add(v->t, "IPv4");
+	if (!has(v, 20, "header cut"))
+		return;
+	if (ip[0] >> 4 != 4) {
+		text_add(v->t, " [version %u]", ip[0] >> 4);
+		return;
+	}
+	header = (size_t)(ip[0] & 15) * 4;
+	total = get16(ip + 2);
+	if (header < 20) {
+		text_add(v->t, " [bad header length %zu]", header);
+		addresses(v, ip, 0);
+		return;
+	}
+	if (total < v->len) /* the rest is padding */
+		v->len = total;
+	skip(v, header);
+	transport(v, ip);
+	text_add(v->t, " ttl %u%s length %zu", ip[8], get16(ip + 6) & 0x4000 ? " DF" : "", total);
+	if (header > 20)
+		text_add(v->t, " options %zu", header - 20);
+	if (total < header || total > had)
+		text_add(v->t, " [but %zu bytes came]", had);
+}
+
+static void arp(struct view *v)
+{
+	uint16_t op;
+
+	text_add(v->t, "ARP");
+	if (!has(v, 28, "cut"))
+		return;
+	if (get16(v->p) != 1 || get16(v->p + 2) != 0x0800 || v->p[4] != 6 || v->p[5] != 4) {
+		text_add(v->t, " [not for Ethernet and IPv4: hardware %u protocol 0x%04x]",
+			get16(v->p), get16(v->p + 2));
+		return;
+	}
+	op = get16(v->p + 6);
+	if (op == 1) {
+		text_add(v->t, " who has ");
+		text_add_addr4(v->t, get32(v->p + 24));
+		text_add(v->t, "? tell ");
+		text_add_addr4(v->t, get32(v->p + 14));
+	} else if (op == 2) {
+		text_add(v->t, " ");
+		text_add_addr4(v->t, get32(v->p + 14));
+		text_add(v->t, " is at ");
+		text_add_mac(v->t, v->p + 8);
+	} else {
+		text_add(v->t, " operation %u", op);
+	}
+}
+
+static void ethernet(struct view *v)
+{
+	uint16_t type;
+
+	if (!has(v, 14, "Ethernet header cut"))
+		return;
+	text_add_mac(v->t, v->p + 6);
+	text_add(v->t, " > ");
+	text_add_mac(v->t, v->p);
+	type = get16(v->p + 12);
+	skip(v, 14);
+	for (int tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++) {
+		if (!has(v, 4, "VLAN tag cut"))
+			return;
+		text_add(v->t, ", vlan %u", get16(v->p) & 0xfffu);
+		type = get16(v->p + 2);
+		skip(v, 4);
+	}
+	text_add(v->t, ", ");
+	if (type == 0x0800)
+		ip4(v);
+	else if (type == 0x0806)
+		arp(v);
+	else if (type == 0x86dd)
+		text_add(v->t, "IPv6 length %zu", v->len);
+	else if (type < 0x600)
+		text_add(v->t, "802.3 length %u", type);
+	else
+		text_add(v->t, "type 0x%04x length %zu", type, v->len);
+}
+
+char *decode(const uint8_t *data, size_t kept, size_t len, int framed, char *buf, size_t size)
+{
+	struct text t;
+	struct view v = {.p = data, .kept = kept, .len = len > kept ? len : kept, .t = &t};
+
+	text_init(&t, buf, size);
+	if (framed)
+		ethernet(&v);
+	else
+		ip4(&v);
+	return buf;
+}

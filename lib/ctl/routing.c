@@ -1,0 +1,133 @@
+/* Routes and their next hops as the API shows them. See routing.h. Control core. */
+#include "ctl/routing.h"
+
+#include "ctl/api.h"
+
+const struct nexthop *routing_hop(const struct routes *r, uint32_t nh)
+{
+	return r->nh != NULL && nh < r->n_nh ? &r->nh[nh] : NULL;
+}
+
+const char *routing_type(const struct routes *r, uint32_t nh)
+{
+	const struct nexthop *h = routing_hop(r, nh);
+
+	switch (h ? (enum nexthop_type)h->type : NH_NONE) {
+	case NH_NONE:
+		return "none";
+	case NH_LOCAL:
+		return "local";
+	case NH_CONNECTED:
+		return "connected";
+	case NH_VIA:
+		return "via";
+	case NH_GROUP:
+		return "multipath";
+	case NH_BROADCAST:
+		return "broadcast";
+	case NH_BLACKHOLE:
+		return "blackhole";
+	case NH_UNREACHABLE:
+		return "unreachable";
+	case NH_PROHIBIT:
+		return "prohibit";
+	}
+	return "none";
+}
+
+unsigned routing_members(
+	const struct routes *r, uint32_t nh, const struct nexthop *member[], unsigned max)
+{
+	const struct nexthop *h = routing_hop(r, nh);
+	unsigned n = 0;
+
+	if (h == NULL || max == 0)
+		return 0;
+	if (h->type != NH_GROUP) {
+		member[0] = h;
+		return 1;
+	}
+	for (unsigned i = 0; i < h->n && n < max; i++) {
+		member[n] = routing_hop(r, h->first + i);
+		if (member[n] != NULL)
+			n++;
+	}
+	return n;
+}
+
+const char *routing_neigh_state(uint8_t state)
+{
+	switch ((enum neigh_state)state) {
+	case NEIGH_INCOMPLETE:
+		return "incomplete";
+	case NEIGH_REACHABLE:
+		return "reachable";
+	case NEIGH_PROBE:
+		return "probe";
+	case NEIGH_FAILED:
+		return "failed";
+	case NEIGH_STATIC:
+		return "static";
+	}
+	return "unknown";
+}
+
+json_t *routing_hop_json(const struct root *root, const struct nexthop *h)
+{
+	const struct neigh *n = NULL;
+
+	if (h->type == NH_VIA && root->neigh != NULL && h->neigh <= root->neigh->max)
+		n = neigh_get(root->neigh, h->neigh);
+	return json_pack("{s:o, s:o, s:o}", "via",
+		h->type == NH_VIA ? text_json_addr4(h->gw) : json_null(), "interface",
+		api_iface_name(root, h->iface), "neighbour",
+		h->type != NH_VIA ? json_null()
+				  : json_string(n ? routing_neigh_state(n->state) : "unknown"));
+}
+
+json_t *routing_hops(const struct root *root, uint32_t nh)
+{
+	const struct nexthop *member[ROUTING_MEMBERS_MAX];
+	unsigned n = routing_members(root->routes, nh, member, ROUTING_MEMBERS_MAX);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		if (member[i]->iface != IFACE_NONE)
+			json_array_append_new(list, routing_hop_json(root, member[i]));
+	return list;
+}
+
+uint32_t routing_lookup(const struct routes *r, uint32_t dst)
+{
+	uint64_t nh = 0;
+
+	if (r->fib == NULL)
+		return 0;
+	routes_lookup(r, &dst, &nh, 1);
+	return nh < r->n_nh ? (uint32_t)nh : 0;
+}
+
+const struct route *routing_route(const struct routes *r, uint32_t dst)
+{
+	const struct route *best = NULL;
+
+	for (uint32_t i = 0; r->route != NULL && i < r->n_routes; i++) {
+		const struct route *a = &r->route[i];
+
+		if (((a->to.addr ^ dst) & mask4(a->to.len)) == 0 &&
+			(best == NULL || a->to.len > best->to.len))
+			best = a;
+	}
+	return best;
+}
+
+bool routing_leaves_by(const struct routes *r, uint32_t nh, uint16_t iface)
+{
+	const struct nexthop *member[ROUTING_MEMBERS_MAX];
+	unsigned n = routing_members(r, nh, member, ROUTING_MEMBERS_MAX);
+
+	for (unsigned i = 0; i < n; i++)
+		if (member[i]->iface == iface)
+			return true;
+	return false;
+}
