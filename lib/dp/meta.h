@@ -1,5 +1,6 @@
-/* What the nodes know about a packet: 64 bytes in the mbuf's private area. Written by the node named
- * beside each field, read by later ones; valid within one worker and one walk unless said otherwise.
+/* What the nodes know about a packet: 64 bytes in the mbuf's private area. Written by the node
+ * named beside each field, read by later ones; valid within one worker and one walk unless said
+ * otherwise.
  */
 #pragma once
 
@@ -9,33 +10,34 @@
 #include <stdint.h>
 
 enum meta_flag {
-	META_OURS = 1,      /* we made it: local, skips acl_in */
-	META_EXEMPT = 2,    /* ... and the filter: an ICMP error of ours */
-	META_L2_GROUP = 4,  /* came in a broadcast or multicast frame */
-	META_LOGGED = 8,    /* a filter log record was written for it */
-	META_WAITED = 16,   /* waited for its neighbour */
-	META_FRAMED = 32,   /* the data begins with an Ethernet header; else with the IP header */
+	META_OURS = 1,     /* we made it: local, skips acl_in */
+	META_EXEMPT = 2,   /* ... and the filter: an ICMP error of ours */
+	META_L2_GROUP = 4, /* came in a broadcast or multicast frame */
+	META_LOGGED = 8,   /* a filter log record was written for it */
+	META_WAITED = 16,  /* waited for its neighbour */
+	META_FRAMED = 32,  /* the data begins with an Ethernet header; else with the IP header */
 };
 
 struct meta {
-	struct acl_key key; /* ip4_input */
-	uint16_t in_if;     /* eth_input: interface id; 0 for what we made */
-	uint16_t out_if;    /* ip4_route */
-	uint16_t nh;        /* ip4_route: index of the member chosen (route.h) */
-	uint16_t drop;      /* enum drop_reason, when next is the drop node */
-	uint8_t flags;      /* enum meta_flag */
-	uint8_t frag;       /* ip4_input: enum rule_packet_frag */
-	uint8_t scope;      /* ip4_route: RULE_ROUTE or RULE_LOCAL */
-	uint8_t nh_type;    /* ip4_route: enum nexthop_type */
-	uint8_t icmp_type, icmp_code; /* whoever sends to icmp4_error */
-	uint16_t icmp_mtu;            /* ... for fragmentation needed */
+	struct acl_key key;               /* ip4_input */
+	uint16_t in_if;                   /* eth_input: interface id; 0 for what we made */
+	uint16_t out_if;                  /* ip4_route */
+	uint16_t nh;                      /* ip4_route: index of the member chosen (route.h) */
+	uint16_t drop;                    /* enum drop_reason, when next is the drop node */
+	uint8_t flags;                    /* enum meta_flag */
+	uint8_t frag;                     /* ip4_input: enum rule_packet_frag */
+	uint8_t scope;                    /* ip4_route: RULE_ROUTE or RULE_LOCAL */
+	uint8_t nh_type;                  /* ip4_route: enum nexthop_type */
+	uint8_t icmp_type, icmp_code;     /* whoever sends to icmp4_error */
+	uint16_t icmp_mtu;                /* ... for fragmentation needed */
 	uint32_t verdict_in, verdict_out; /* acl_in, acl_out: acl.h verdicts */
 	uint32_t neigh;                   /* ip4_output: index, for the wait queue */
-	uint8_t proto;     /* ip4_input */
+	uint8_t proto;                    /* ip4_input */
 	uint8_t tcp_flags; /* ip4_input: 0 unless TCP with its header in the packet */
 	uint16_t out_port; /* ip4_output, or whoever sends to port_tx; kept over a TX handoff */
-	uint8_t l2_len;    /* eth_input: bytes of the received Ethernet header before the data; 0: none */
-	uint8_t reserved[7];
+	uint8_t l2_len; /* eth_input: bytes of the received Ethernet header before the data; 0: none
+			 */
+	uint8_t reserved[15];
 };
 _Static_assert(sizeof(struct meta) == 64, "one cache line");
 

@@ -1,5 +1,6 @@
-/* One worker: what its nodes share. Owned by the worker's thread; the control core reads the counters
- * (they only rise) and writes nothing but what is marked so. app/posternd/worker.c runs the loop.
+/* One worker: what its nodes share. Owned by the worker's thread; the control core reads the
+ * counters (they only rise) and writes nothing but what is marked so. app/posternd/worker.c runs
+ * the loop.
  */
 #pragma once
 
@@ -22,18 +23,23 @@
 #define SAMPLE_BYTES 128
 #define GAP_SECONDS 64
 
+enum worker_idle { WORKER_POLL, WORKER_SLEEP, WORKER_INTERRUPT };
+
 /* Shared by all workers; the control core writes. */
 struct dp_shared {
-	_Atomic(const struct root *) root;    /* writer: control core (release); readers: workers */
-	struct rte_rcu_qsbr *qsv;             /* one thread id per worker */
-	_Atomic uint8_t link_up[PORTS_MAX];   /* writer: control core */
-	_Atomic bool stop;                    /* writer: control core: workers drain and return */
+	_Atomic(const struct root *) root;  /* writer: control core (release); readers: workers */
+	struct rte_rcu_qsbr *qsv;           /* one thread id per worker */
+	_Atomic uint8_t link_up[PORTS_MAX]; /* writer: control core */
+	_Atomic bool stop;                  /* writer: control core: workers drain and return */
 	struct handoff handoff;
 	unsigned n_workers;
 	uint32_t n_counters; /* capacity of each worker's rule counters */
 	uint64_t tsc_hz;
 	/* wall clock = wall_ns + (tsc - wall_tsc) / hz; set at boot */
 	uint64_t wall_ns, wall_tsc;
+	/* what an idle worker does; set at boot */
+	enum worker_idle idle;
+	uint32_t idle_after_us, idle_sleep_us;
 };
 
 struct rule_counter {
@@ -55,8 +61,9 @@ struct worker_stats {
 	uint64_t absorbed; /* 0 while nothing is reassembled */
 	uint64_t drops[DROP_N];
 	uint64_t handoff_out[HANDOFF_KINDS], handoff_in[HANDOFF_KINDS];
-	uint64_t icmp_errors_sent, icmp_errors_limited; /* limited: rate, or no answer is permitted */
-	uint64_t exempt;      /* our own packets that the filter did not see */
+	uint64_t icmp_errors_sent,
+		icmp_errors_limited; /* limited: rate, or no answer is permitted */
+	uint64_t exempt;             /* our own packets that the filter did not see */
 	uint64_t log_left_out;
 	uint64_t neigh_waiting; /* packets that wait now (a gauge, part of in flight) */
 	uint64_t walks, busy_walks, busy_cycles, sleeps;
@@ -68,8 +75,8 @@ struct worker_stats {
  * written (release); a reader that sees it change takes the sample again. */
 struct drop_sample {
 	_Atomic uint32_t seq; /* 0: never written */
-	uint16_t len;         /* of the frame from its Ethernet header, or of the packet from l3 on */
-	uint16_t kept;        /* bytes in data */
+	uint16_t len;  /* of the frame from its Ethernet header, or of the packet from l3 on */
+	uint16_t kept; /* bytes in data */
 	uint64_t wall_ns;
 	uint16_t in_if, out_if;
 	uint16_t l2_len; /* of data's Ethernet header; 0: data begins with the IP header */
@@ -144,7 +151,7 @@ static inline uint64_t worker_wall_ns(const struct worker *w)
 	const struct dp_shared *s = w->shared;
 
 	return s->wall_ns +
-		(uint64_t)((unsigned __int128)(w->now_tsc - s->wall_tsc) * 1000000000 / s->tsc_hz);
+	       (uint64_t)((unsigned __int128)(w->now_tsc - s->wall_tsc) * 1000000000 / s->tsc_hz);
 }
 
 /* Counts one packet as dropped for reason and keeps a sample of it; the packet is not freed. Its

@@ -38,9 +38,12 @@ int link_init(struct link *l, unsigned worker, int socket)
 {
 	*l = (struct link){0};
 	if (ring_new(&l->punt, "punt", worker, 0, sizeof(void *), PUNT_SIZE, socket) < 0 ||
-		ring_new(&l->inject, "inject", worker, 0, sizeof(void *), INJECT_SIZE, socket) < 0 ||
-		ring_new(&l->event, "event", worker, 0, sizeof(struct event), EVENT_SIZE, socket) < 0 ||
-		ring_new(&l->order, "order", worker, 0, sizeof(struct order), ORDER_SIZE, socket) < 0) {
+		ring_new(&l->inject, "inject", worker, 0, sizeof(void *), INJECT_SIZE, socket) <
+			0 ||
+		ring_new(&l->event, "event", worker, 0, sizeof(struct event), EVENT_SIZE, socket) <
+			0 ||
+		ring_new(&l->order, "order", worker, 0, sizeof(struct order), ORDER_SIZE, socket) <
+			0) {
 		link_fini(l);
 		return -ENOMEM;
 	}

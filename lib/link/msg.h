@@ -30,9 +30,10 @@ struct log_record {
 	uint8_t proto, tcp_flags;
 	uint8_t dir;  /* RULE_IN or RULE_OUT */
 	uint8_t frag; /* enum rule_packet_frag */
+	uint8_t reserved[12];
 };
 
-struct event { /* 64 bytes */
+struct event {        /* 64 bytes */
 	uint8_t kind; /* enum event_kind */
 	uint8_t worker;
 	uint8_t pad[6];
@@ -48,7 +49,7 @@ _Static_assert(sizeof(struct event) == 64, "one cache line, a multiple of 4 for 
 
 enum order_kind { ORDER_NEIGH_READY, ORDER_NEIGH_FAILED };
 
-struct order { /* 16 bytes */
+struct order {        /* 16 bytes */
 	uint8_t kind; /* enum order_kind */
 	uint8_t pad;
 	uint16_t iface;

@@ -31,7 +31,7 @@ struct neigh { /* one published entry, 64 bytes */
 	uint32_t addr;              /* host byte order */
 	uint32_t generation;        /* of the index: differs once it was given to another neighbour */
 	uint16_t mtu;
-	uint8_t reserved[26];
+	uint8_t reserved[30];
 };
 _Static_assert(sizeof(struct neigh) == 64, "one cache line");
 

@@ -1,0 +1,157 @@
+/* posternd from within: the one value that holds the daemon, and the stages that make it.
+ *
+ * boot.c fills it stage by stage, control.c runs it, reload.c changes its tables, main.c wraps it
+ * for the command line; tests drive it step by step. Control core, unless said otherwise.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "ctl/ctl.h"
+#include "dp/worker.h"
+
+#include <pthread.h>
+
+#define NOTES_MAX 64
+
+/* A table set that workers may read, with what it was made from. */
+struct tables {
+	struct root root;
+	struct ports *ports;
+	struct routes *routes;
+	struct acl *acl;
+	struct acl_build_stats acl_stats;
+	uint32_t *pins; /* neighbour indices that its routes use */
+	uint32_t n_pins;
+};
+
+enum reload_stage { RELOAD_IDLE, RELOAD_READ, RELOAD_ROUTES, RELOAD_GRACE };
+
+struct reload { /* reload.c */
+	enum reload_stage stage;
+	struct conf *conf;
+	struct tables *next, *old;
+	struct errs errs;
+	struct route_in *routes; /* for the builder */
+	uint32_t n_routes;
+	char why[512];
+	uint64_t token; /* RCU, in RELOAD_GRACE */
+	bool drained;   /* events of the old generation were read */
+	void (*done)(void *arg, int status, const struct errs *errs);
+	void *arg;
+	/* the builder thread and its mailbox */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool started, work, quit;
+	int ready_fd; /* eventfd: the builder has finished what it was given */
+};
+
+struct port_setup {  /* what boot decided for a configured port */
+	uint16_t id; /* DPDK port id */
+	uint16_t n_rxq, n_txq, n_rxd, n_txd;
+	bool rss, spread, rx_checksum, rx_interrupt;
+};
+
+struct pending_orders {
+	struct order *order;
+	size_t n, room;
+};
+
+struct app {
+	struct conf *conf; /* the running one; owned */
+	struct dp_shared shared;
+	struct worker *worker[WORKERS_MAX];
+	unsigned n_workers;
+	unsigned control_cpu, worker_cpu[WORKERS_MAX];
+	bool shares_cpu; /* control core and a worker on one CPU */
+	struct rte_mempool *pool;
+	struct port_setup port[CONF_PORTS_MAX];
+	struct ctl_port ctl_port[CONF_PORTS_MAX];
+	char iface_name[IFACES_MAX][IFACE_NAME_MAX]; /* ids stay with their names */
+	unsigned n_iface_names;
+	struct tables *tables; /* the published ones */
+	struct neigh_db *neigh;
+	struct acl_counters *counters;
+	struct rule_counter *counter_base;
+	struct pending_orders pending[WORKERS_MAX];
+	struct filterlog *filterlog;
+	struct ctl_env env;
+	struct ctl_server *server;
+	struct event_base *base;
+	struct event *tick, *ready, *on_term, *on_int, *on_hup;
+	struct reload reload;
+	char *note[NOTES_MAX];
+	unsigned n_notes;
+	uint64_t link_polled_ms, log_warned_ms;
+	bool eal, launched, stopping;
+	uint64_t punts_unknown; /* packets the control core could not use */
+};
+
+/* --- boot.c: stages. Each returns 0, or -1 with an error logged. */
+
+/* conf becomes the app's. Chooses cores and memory, starts EAL, ports, tables, workers (not
+ * launched) and their graphs. */
+int app_boot(struct app *a, struct conf *conf);
+/* Undoes what was done, in reverse; the workers must have stopped. */
+void app_fini(struct app *a);
+/* A sentence of what was chosen, logged and shown in show workers. */
+void app_note(struct app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- eal.c */
+int boot_eal(struct app *a);
+
+/* --- ports.c */
+int boot_ports(struct app *a);
+void ports_stop(struct app *a);
+/* Bytes of data room that the largest configured MTU asks for, headroom included. */
+uint16_t ports_data_room(const struct conf *conf);
+/* Looks at every port's link; announces our addresses where it came up. */
+void ports_poll_links(struct app *a);
+
+/* --- build.c: conf -> tables */
+
+/* The part that control owns: ports, policy, pins, and the list of routes for tables_routes. NULL
+ * with a sentence in why. */
+struct tables *tables_begin(struct app *a, const struct conf *conf, struct route_in **routes,
+	uint32_t *n_routes, char *why, size_t why_size);
+/* The slow parts, on whatever EAL thread: routes, and the filter. 0 or -1 with a sentence in why.
+ */
+int tables_routes(
+	struct tables *t, const struct route_in *routes, uint32_t n, char *why, size_t why_size);
+int tables_filter(
+	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size);
+void route_list_free(struct route_in *routes, uint32_t n);
+/* Frees tables that no worker reads, and their pins. NULL is permitted. */
+void tables_free(struct app *a, struct tables *t);
+/* Publishes; the old ones are the caller's to free after a grace period. */
+struct tables *tables_publish(struct app *a, struct tables *t);
+/* Static neighbours of the configuration. */
+void tables_neighbours(struct app *a, const struct conf *conf);
+
+/* --- reload.c */
+int reload_init(struct app *a); /* needs a->base */
+void reload_fini(struct app *a);
+void reload_start(struct ctl_env *env, void (*done)(void *, int, const struct errs *), void *arg);
+int reload_check(struct ctl_env *env, const char *path, struct errs *errs);
+/* Moves a reload on when workers have passed their grace period. Every tick. */
+void reload_tick(struct app *a);
+/* What the conf room can't judge: names of drop reasons. */
+void check_names(const struct conf *conf, struct errs *errs);
+
+/* --- control.c: the control core's loop */
+int control_init(struct app *a); /* event base, socket, log */
+void control_fini(struct app *a);
+/* One round: rings, ARP, links. Returns how many messages it handled. */
+unsigned control_tick(struct app *a);
+/* Until SIGTERM or SIGINT. */
+void control_run(struct app *a);
+uint64_t control_now_ms(void);
+/* For neigh_db_new: sends ARP, orders workers. */
+struct neigh_ops control_neigh_ops(struct app *a);
+
+/* --- worker.c: the loop of a worker lcore */
+int workers_launch(struct app *a);
+void workers_stop(struct app *a); /* they drain and return */
+
+/* --- notify.c: sd_notify(3) */
+void notify(const char *state);

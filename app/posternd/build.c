@@ -1,0 +1,362 @@
+/* conf -> tables: ports and interfaces, routes, filter, policy; and their publication. The control
+ * core owns the beginning and the end; the slow middle runs on the builder thread in a reload.
+ */
+#include "app.h"
+
+#include "table/route_write.h"
+#include "base/log.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The id of an interface name: stays for as long as the daemon runs, so that an id in a packet or a
+ * neighbour never means another interface. 0 when there are no more. */
+static uint16_t iface_id(struct app *a, const char *name)
+{
+	for (unsigned id = 1; id <= a->n_iface_names; id++)
+		if (strcmp(a->iface_name[id], name) == 0)
+			return (uint16_t)id;
+	if (a->n_iface_names + 1 >= IFACES_MAX)
+		return IFACE_NONE;
+	snprintf(a->iface_name[++a->n_iface_names], IFACE_NAME_MAX, "%s", name);
+	return (uint16_t)a->n_iface_names;
+}
+
+static uint8_t iface_flags(const struct conf_iface *c)
+{
+	return (uint8_t)((c->enabled ? IFACE_UP : 0) |
+			 (c->urpf == CONF_URPF_LOOSE ? IFACE_URPF_LOOSE : 0) |
+			 (c->urpf == CONF_URPF_STRICT ? IFACE_URPF_STRICT : 0) |
+			 (c->directed_broadcast ? IFACE_BCAST_FORWARD : 0));
+}
+
+static void ports_free(struct ports *p)
+{
+	for (unsigned i = 0; p && i < PORTS_MAX; i++)
+		free(p->port[i].vlan);
+	for (unsigned i = 0; p && i < p->n_ifaces; i++)
+		free(p->iface[i].addrs);
+	free(p);
+}
+
+static int add_iface(struct app *a, const struct conf *conf, struct ports *p, unsigned i)
+{
+	const struct conf_iface *c = &conf->ifaces[i];
+	uint16_t port = a->port[c->port].id, id = iface_id(a, c->name);
+	struct port_entry *entry = &p->port[port];
+	struct iface *f = &p->iface[id];
+
+	if (id == IFACE_NONE)
+		return -1;
+	*f = (struct iface){
+		.id = id,
+		.port = port,
+		.vlan = c->vlan,
+		.mtu = c->mtu,
+		.zone = c->secure ? RULE_SECURE : RULE_NONSECURE,
+		.flags = iface_flags(c),
+		.mac = entry->mac,
+		.addr = c->n_addrs ? rte_cpu_to_be_32(c->addrs[0].addr) : 0,
+		.n_addrs = c->n_addrs,
+		.addrs = calloc(c->n_addrs + 1u, sizeof(*f->addrs)),
+	};
+	snprintf(f->name, sizeof(f->name), "%s", c->name);
+	if (p->n_ifaces <= id)
+		p->n_ifaces = (uint16_t)(id + 1);
+	if (f->addrs == NULL)
+		return -1;
+	if (c->n_addrs)
+		memcpy(f->addrs, c->addrs, c->n_addrs * sizeof(*f->addrs));
+	if (c->vlan == 0) {
+		entry->untagged = id;
+		return 0;
+	}
+	if (entry->vlan == NULL)
+		entry->vlan = calloc(4096, sizeof(*entry->vlan));
+	if (entry->vlan == NULL)
+		return -1;
+	entry->vlan[c->vlan] = id;
+	return 0;
+}
+
+static struct ports *ports_build(struct app *a, const struct conf *conf)
+{
+	struct ports *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->n_ifaces = 1;
+	p->n_ports = conf->n_ports;
+	for (unsigned i = 0; i < conf->n_ports; i++) {
+		struct port_entry *entry = &p->port[a->port[i].id];
+
+		rte_eth_macaddr_get(a->port[i].id, &entry->mac);
+		snprintf(entry->name, sizeof(entry->name), "%s", conf->ports[i].name);
+	}
+	for (unsigned i = 0; i < conf->n_ifaces; i++) {
+		if (add_iface(a, conf, p, i) < 0) {
+			ports_free(p);
+			return NULL;
+		}
+	}
+	return p;
+}
+
+struct route_list {
+	struct route_in *r;
+	uint32_t n, room;
+};
+
+/* Appends a route with space for paths; NULL when out of memory. */
+static struct route_in *add_route(
+	struct route_list *l, struct prefix4 to, uint8_t type, uint16_t paths)
+{
+	struct route_in *r;
+
+	if (l->n == l->room) {
+		uint32_t room = l->room ? l->room * 2 : 64;
+
+		r = realloc(l->r, room * sizeof(*r));
+		if (r == NULL)
+			return NULL;
+		l->r = r;
+		l->room = room;
+	}
+	r = &l->r[l->n];
+	*r = (struct route_in){.to = to,
+		.type = type,
+		.n_paths = paths,
+		.paths = calloc(paths + 1u, sizeof(*r->paths))};
+	r->to.addr &= mask4(to.len);
+	if (r->paths == NULL)
+		return NULL;
+	l->n++;
+	return r;
+}
+
+static int add_simple(
+	struct route_list *l, uint32_t addr, uint8_t len, uint8_t type, uint16_t iface)
+{
+	struct route_in *r = add_route(l, (struct prefix4){addr, len}, type, 1);
+
+	if (r == NULL)
+		return -1;
+	r->paths[0].iface = iface;
+	r->origin = ROUTE_CONNECTED;
+	return 0;
+}
+
+/* Our addresses first, then broadcast addresses, then subnets: the first of equal prefixes wins. */
+static int connected_routes(struct route_list *l, const struct ports *p)
+{
+	for (unsigned kind = 0; kind < 3; kind++) {
+		for (unsigned i = 1; i < p->n_ifaces; i++) {
+			const struct iface *f = &p->iface[i];
+
+			for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
+				uint32_t addr = f->addrs[j].addr, mask = mask4(f->addrs[j].len);
+				uint8_t len = f->addrs[j].len;
+				int ret = 0;
+
+				if (kind == 0)
+					ret = add_simple(l, addr, 32, NH_LOCAL, f->id);
+				else if (kind == 1 && len <= 30)
+					ret = add_simple(l, addr | ~mask, 32, NH_BROADCAST, f->id) |
+					      add_simple(l, addr & mask, 32, NH_BROADCAST, f->id);
+				else if (kind == 2 && len < 32)
+					ret = add_simple(l, addr & mask, len, NH_CONNECTED, f->id);
+				if (ret < 0)
+					return -1;
+			}
+		}
+	}
+	return add_simple(l, UINT32_MAX, 32, NH_BROADCAST, IFACE_NONE);
+}
+
+static int static_route(struct app *a, const struct conf *conf, const struct conf_route *c,
+	struct route_list *l, struct tables *t)
+{
+	static const uint8_t type[] = {
+		[CONF_ROUTE_VIA] = NH_VIA,
+		[CONF_ROUTE_BLACKHOLE] = NH_BLACKHOLE,
+		[CONF_ROUTE_UNREACHABLE] = NH_UNREACHABLE,
+		[CONF_ROUTE_PROHIBIT] = NH_PROHIBIT,
+	};
+	struct route_in *r = add_route(l, c->to, type[c->kind], c->n_paths);
+	uint32_t *pins;
+
+	if (r == NULL)
+		return -1;
+	r->origin = ROUTE_STATIC;
+	for (unsigned i = 0; i < c->n_paths; i++) {
+		struct route_path *path = &r->paths[i];
+
+		path->iface = iface_id(a, conf->ifaces[c->paths[i].iface].name);
+		path->gw = c->paths[i].via;
+		if (path->gw == 0)
+			continue;
+		path->neigh = neigh_db_pin(a->neigh, path->iface, path->gw, control_now_ms());
+		if (path->neigh == NEIGH_NONE)
+			return -1;
+		pins = realloc(t->pins, (t->n_pins + 1) * sizeof(*pins));
+		if (pins == NULL)
+			return -1;
+		t->pins = pins;
+		t->pins[t->n_pins++] = path->neigh;
+	}
+	if (c->kind == CONF_ROUTE_VIA && c->n_paths == 1 && r->paths[0].gw == 0)
+		r->type = NH_CONNECTED;
+	return 0;
+}
+
+void route_list_free(struct route_in *routes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		free(routes[i].paths);
+	free(routes);
+}
+
+static uint32_t share(uint32_t rate, unsigned workers)
+{
+	return (rate + workers - 1) / workers;
+}
+
+static struct ip4_policy policy(const struct app *a, const struct conf *conf)
+{
+	static const uint8_t options[] = {
+		[CONF_OPT_DROP] = OPTIONS_DROP,
+		[CONF_OPT_FORWARD_SAFE] = OPTIONS_FORWARD_SAFE,
+		[CONF_OPT_FORWARD] = OPTIONS_FORWARD,
+	};
+	struct ip4_policy p = {
+		.options = options[conf->ip4.options],
+		.ttl = conf->ip4.ttl,
+		.martians_drop = conf->ip4.martians_drop,
+		.icmp_error_rate = share(conf->ip4.icmp_error_rate, a->n_workers),
+		.icmp_echo_rate = share(conf->ip4.icmp_echo_rate, a->n_workers),
+		.arp_punt_rate = share(conf->arp.punt_rate, a->n_workers),
+		.log_rate = share(conf->log.rate, a->n_workers),
+		.log_burst = share(conf->log.burst, a->n_workers),
+		.neigh_queue = conf->arp.queue,
+	};
+
+	for (unsigned i = 0; i < conf->log.n_drops; i++) {
+		enum drop_reason r = drop_find(conf->log.drops[i]);
+
+		p.drop_log[r / 64] |= 1ull << (r % 64);
+	}
+	p.drop_log[0] &= ~1ull;
+	return p;
+}
+
+struct tables *tables_begin(struct app *a, const struct conf *conf, struct route_in **routes,
+	uint32_t *n_routes, char *why, size_t why_size)
+{
+	struct tables *t = calloc(1, sizeof(*t));
+	struct route_list l = {0};
+	bool ok;
+
+	snprintf(why, why_size, "no memory for ports, interfaces or routes");
+	*routes = NULL;
+	*n_routes = 0;
+	if (t == NULL)
+		return NULL;
+	t->ports = ports_build(a, conf);
+	if (t->ports == NULL) {
+		snprintf(why, why_size,
+			"no memory, or more than %u interface names in this daemon's life",
+			IFACES_MAX - 1);
+		tables_free(a, t);
+		return NULL;
+	}
+	neigh_db_ports(a->neigh, t->ports, control_now_ms());
+	ok = connected_routes(&l, t->ports) == 0;
+	for (uint32_t i = 0; ok && i < conf->n_routes; i++) {
+		if (static_route(a, conf, &conf->routes[i], &l, t) < 0) {
+			snprintf(why, why_size,
+				"%s:%u: routes[%u]: no memory, or arp.entries-max is too low for "
+				"the next hops",
+				conf->file, conf->routes[i].line, i);
+			ok = false;
+		}
+	}
+	if (!ok) {
+		route_list_free(l.r, l.n);
+		tables_free(a, t);
+		if (a->tables)
+			neigh_db_ports(a->neigh, a->tables->ports, control_now_ms());
+		return NULL;
+	}
+	t->root.ip4 = policy(a, conf);
+	*routes = l.r;
+	*n_routes = l.n;
+	return t;
+}
+
+int tables_routes(
+	struct tables *t, const struct route_in *routes, uint32_t n, char *why, size_t why_size)
+{
+	t->routes = routes_build(routes, n, (int)rte_socket_id(), why, why_size);
+	return t->routes ? 0 : -1;
+}
+
+static void progress(void *arg, unsigned done, unsigned of)
+{
+	log_info("compiling the filter: %u of %u tables", done, of);
+}
+
+int tables_filter(
+	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size)
+{
+	t->acl = acl_build(conf->rules, conf->n_rules, a->counters, &t->acl_stats,
+		conf->n_rules >= 10000 ? progress : NULL, NULL, why, why_size);
+	return t->acl ? 0 : -1;
+}
+
+void tables_free(struct app *a, struct tables *t)
+{
+	if (t == NULL)
+		return;
+	for (uint32_t i = 0; i < t->n_pins; i++)
+		neigh_db_unpin(a->neigh, t->pins[i]);
+	free(t->pins);
+	acl_free(t->acl);
+	routes_free(t->routes);
+	ports_free(t->ports);
+	free(t);
+}
+
+struct tables *tables_publish(struct app *a, struct tables *t)
+{
+	struct tables *old = a->tables;
+
+	t->root.generation = old ? old->root.generation + 1 : 1;
+	t->root.ports = t->ports;
+	t->root.routes = t->routes;
+	t->root.acl = t->acl;
+	t->root.neigh = neigh_db_table(a->neigh);
+	a->tables = t;
+	a->env.acl_stats = t->acl_stats;
+	/* pairs with the acquire load in worker_walk */
+	atomic_store_explicit(&a->shared.root, &t->root, memory_order_release);
+	return old;
+}
+
+void tables_neighbours(struct app *a, const struct conf *conf)
+{
+	uint64_t now = control_now_ms();
+
+	neigh_db_static_clear(a->neigh, now);
+	for (uint32_t i = 0; i < conf->n_neighs; i++) {
+		const struct conf_neigh *c = &conf->neighs[i];
+		struct rte_ether_addr mac;
+
+		memcpy(&mac, c->mac.b, sizeof(mac));
+		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), c->addr,
+			    &mac, now) < 0)
+			log_warn("%s:%u: neighbours[%u]: the table is full (arp.entries-max)",
+				conf->file, c->line, i);
+	}
+}

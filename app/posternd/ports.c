@@ -1,0 +1,289 @@
+/* Boot, stage ports: each configured device gets its queues, its offloads and its MTU, and each
+ * queue its worker. Says what it chose. Afterwards watches the links. Control core.
+ */
+#include "app.h"
+
+#include "base/log.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FRAME_EXTRA (RTE_ETHER_HDR_LEN + 8 + RTE_ETHER_CRC_LEN) /* header, two tags, FCS */
+#define ROOM_MIN 2048
+#define LINK_POLL_MS 100
+
+/* The symmetric Toeplitz key: both directions of a flow meet one queue. */
+static uint8_t rss_key[64];
+
+uint16_t ports_data_room(const struct conf *conf)
+{
+	unsigned room = ROOM_MIN;
+
+	for (unsigned i = 0; i < conf->n_ports; i++)
+		room = RTE_MAX(room, conf->ports[i].mtu + FRAME_EXTRA);
+	return (uint16_t)(RTE_ALIGN(room, 64u) + RTE_PKTMBUF_HEADROOM);
+}
+
+static int device_port(const struct conf_port *c, uint16_t *id)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(c->device, ","), c->device);
+	if (rte_eth_dev_get_port_by_name(name, id) == 0)
+		return 0;
+	/* "03:00.0" is "0000:03:00.0" to DPDK */
+	snprintf(name, sizeof(name), "0000:%.*s", (int)strcspn(c->device, ","), c->device);
+	if (rte_eth_dev_get_port_by_name(name, id) == 0)
+		return 0;
+	log_error("port %s: DPDK found no device \"%s\"; a NIC must be bound to vfio-pci", c->name,
+		c->device);
+	return -1;
+}
+
+static uint16_t clamp_queues(
+	const struct conf_port *c, const char *what, unsigned asked, unsigned max, unsigned workers)
+{
+	unsigned n = asked ? asked : RTE_MIN(max, workers);
+
+	if (n > max) {
+		log_warn("port %s: %s = %u, but the device has %u", c->name, what, n, max);
+		n = max;
+	}
+	return (uint16_t)(n ? n : 1);
+}
+
+/* Queues, and how packets reach the workers. */
+static void choose_queues(struct app *a, const struct conf_port *c, struct port_setup *p,
+	const struct rte_eth_dev_info *info)
+{
+	bool rss = info->flow_type_rss_offloads & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+
+	p->n_txq = clamp_queues(c, "tx-queues", c->tx_queues, info->max_tx_queues, a->n_workers);
+	/* without RSS a device has no way to keep a flow on a queue that we know of */
+	p->n_rxq = clamp_queues(
+		c, "rx-queues", c->rx_queues, info->max_rx_queues, rss ? a->n_workers : 1);
+	p->rss = rss && p->n_rxq > 1;
+	p->spread = a->n_workers > 1 && p->n_rxq < a->n_workers;
+	p->rx_checksum = c->checksum_offload != CONF_OFF &&
+			 info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	if (c->checksum_offload == CONF_ON && !p->rx_checksum)
+		log_warn("port %s: checksum-offload is on, but the device has none; computed in "
+			 "software",
+			c->name);
+}
+
+static int configure(const struct app *a, const struct conf_port *c, struct port_setup *p,
+	const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_conf conf = {
+		.rxmode = {.mtu = c->mtu},
+		.intr_conf.rxq = a->conf->system.idle == CONF_IDLE_INTERRUPT,
+	};
+	int ret;
+
+	if (p->rx_checksum)
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	if (p->rss) {
+		for (unsigned i = 0; i < sizeof(rss_key); i += 2) {
+			rss_key[i] = 0x6d;
+			rss_key[i + 1] = 0x5a;
+		}
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_key = rss_key;
+		conf.rx_adv_conf.rss_conf.rss_key_len =
+			info->hash_key_size ? info->hash_key_size : 40;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads &
+			(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP |
+				RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+	}
+	ret = rte_eth_dev_configure(p->id, p->n_rxq, p->n_txq, &conf);
+	if (ret < 0 && conf.intr_conf.rxq) {
+		conf.intr_conf.rxq = 0;
+		ret = rte_eth_dev_configure(p->id, p->n_rxq, p->n_txq, &conf);
+	} else {
+		p->rx_interrupt = conf.intr_conf.rxq;
+	}
+	return ret;
+}
+
+static int setup_queues(struct app *a, const struct conf_port *c, struct port_setup *p,
+	const struct rte_eth_dev_info *info)
+{
+	int socket = rte_eth_dev_socket_id(p->id), ret;
+	struct rte_eth_txconf txconf = info->default_txconf;
+
+	p->n_rxd = c->rx_descriptors ? c->rx_descriptors : 1024;
+	p->n_txd = c->tx_descriptors ? c->tx_descriptors : 1024;
+	ret = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
+	if (ret < 0)
+		return ret;
+	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+		txconf.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	for (uint16_t q = 0; q < p->n_rxq && ret == 0; q++)
+		ret = rte_eth_rx_queue_setup(p->id, q, p->n_rxd, (unsigned)socket, NULL, a->pool);
+	for (uint16_t q = 0; q < p->n_txq && ret == 0; q++)
+		ret = rte_eth_tx_queue_setup(p->id, q, p->n_txd, (unsigned)socket, &txconf);
+	return ret;
+}
+
+static int start(const struct conf_port *c, struct port_setup *p)
+{
+	struct rte_ether_addr mac;
+	int ret;
+
+	if (c->has_mac) {
+		memcpy(&mac, c->mac.b, sizeof(mac));
+		ret = rte_eth_dev_default_mac_addr_set(p->id, &mac);
+		if (ret < 0) {
+			log_error("port %s: the device does not take a MAC address: %s", c->name,
+				rte_strerror(-ret));
+			return ret;
+		}
+	}
+	ret = rte_eth_dev_start(p->id);
+	if (ret < 0) {
+		log_error("port %s: the device does not start: %s", c->name, rte_strerror(-ret));
+		return ret;
+	}
+	if (c->promiscuous && rte_eth_promiscuous_enable(p->id) < 0)
+		log_warn("port %s: the device has no promiscuous mode", c->name);
+	return 0;
+}
+
+/* Port i's queues over the workers; ports begin with different ones, so that many single-queue
+ * ports spread as well. */
+static int assign(struct app *a, unsigned i, const struct port_setup *p)
+{
+	for (uint16_t q = 0; q < p->n_rxq; q++) {
+		struct worker *w = a->worker[(i + q) % a->n_workers];
+
+		if (w->n_rxq >= WORKER_RXQ_MAX) {
+			log_error("worker %u: more than %u receive queues", w->id, WORKER_RXQ_MAX);
+			return -1;
+		}
+		w->rxq[w->n_rxq++] = (struct rxq){.port = p->id, .queue = q, .spread = p->spread};
+	}
+	for (unsigned id = 0; id < a->n_workers; id++) {
+		unsigned owner = id < p->n_txq ? id : id % p->n_txq;
+
+		a->worker[id]->txq[p->id] =
+			(struct txq){.queue = (uint16_t)owner, .owner = (uint16_t)owner};
+	}
+	return 0;
+}
+
+static int boot_port(struct app *a, unsigned i)
+{
+	const struct conf_port *c = &a->conf->ports[i];
+	struct port_setup *p = &a->port[i];
+	struct rte_eth_dev_info info;
+	int ret;
+
+	if (device_port(c, &p->id) < 0)
+		return -1;
+	if (p->id >= PORTS_MAX) {
+		log_error("port %s: more than %u devices", c->name, PORTS_MAX);
+		return -1;
+	}
+	ret = rte_eth_dev_info_get(p->id, &info);
+	if (ret < 0) {
+		log_error("port %s: the device tells nothing of itself: %s", c->name,
+			rte_strerror(-ret));
+		return -1;
+	}
+	if (info.max_mtu && c->mtu > info.max_mtu) {
+		log_error("port %s: mtu = %u, but the device goes to %u", c->name, c->mtu,
+			info.max_mtu);
+		return -1;
+	}
+	choose_queues(a, c, p, &info);
+	ret = configure(a, c, p, &info);
+	if (ret == 0)
+		ret = setup_queues(a, c, p, &info);
+	if (ret < 0) {
+		log_error("port %s: the device refuses %u receive and %u transmit queues with MTU "
+			  "%u: %s",
+			c->name, p->n_rxq, p->n_txq, c->mtu, rte_strerror(-ret));
+		return -1;
+	}
+	if (start(c, p) < 0 || assign(a, i, p) < 0)
+		return -1;
+	a->ctl_port[i] = (struct ctl_port){
+		.name = c->name,
+		.device = c->device,
+		.id = p->id,
+		.n_rxq = p->n_rxq,
+		.n_txq = p->n_txq,
+		.n_rxd = p->n_rxd,
+		.n_txd = p->n_txd,
+		.checksum = p->rx_checksum ? "hardware" : "software",
+		.spread = p->spread ? "software"
+			  : p->rss  ? "rss"
+				    : "one worker",
+	};
+	app_note(a, "port %s: %u receive and %u transmit queues, %s, checksums in %s", c->name,
+		p->n_rxq, p->n_txq,
+		p->spread ? "spread over workers in software"
+		: p->rss  ? "spread over workers by the device (symmetric RSS)"
+			  : "received by one worker",
+		a->ctl_port[i].checksum);
+	return 0;
+}
+
+int boot_ports(struct app *a)
+{
+	for (unsigned i = 0; i < a->conf->n_ports; i++)
+		if (boot_port(a, i) < 0)
+			return -1;
+	for (unsigned i = 0; i < a->conf->n_ports; i++) {
+		struct rte_eth_link link = {0};
+
+		rte_eth_link_get_nowait(a->port[i].id, &link);
+		a->shared.link_up[a->port[i].id] = link.link_status;
+	}
+	return 0;
+}
+
+void ports_stop(struct app *a)
+{
+	for (unsigned i = 0; a->eal && i < a->conf->n_ports; i++) {
+		uint16_t id;
+
+		if (a->ctl_port[i].name == NULL)
+			continue;
+		id = a->port[i].id;
+		rte_eth_dev_stop(id);
+		rte_eth_dev_close(id);
+	}
+}
+
+void ports_poll_links(struct app *a)
+{
+	uint64_t now = control_now_ms();
+
+	if (now - a->link_polled_ms < LINK_POLL_MS)
+		return;
+	a->link_polled_ms = now;
+	for (unsigned i = 0; i < a->conf->n_ports; i++) {
+		uint16_t id = a->port[i].id;
+		struct rte_eth_link link = {0};
+
+		if (rte_eth_link_get_nowait(id, &link) < 0)
+			continue;
+		if (link.link_status == atomic_load(&a->shared.link_up[id]))
+			continue;
+		atomic_store(&a->shared.link_up[id], link.link_status);
+		log_info("port %s: link %s", a->conf->ports[i].name,
+			link.link_status ? "up" : "down");
+		for (unsigned f = 1; link.link_status && f < a->tables->ports->n_ifaces; f++) {
+			const struct iface *iface = &a->tables->ports->iface[f];
+
+			if (iface->flags & IFACE_UP && iface->port == id)
+				neigh_db_announce(a->neigh, iface->id);
+		}
+	}
+}

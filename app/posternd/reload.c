@@ -1,0 +1,326 @@
+/* Reload: all or nothing. The builder thread reads, checks and compiles (RELOAD_READ); the control
+ * core makes interfaces and next hops; the builder the routes (RELOAD_ROUTES); the control core
+ * swaps the root and, when every worker has passed a quiet state (RELOAD_GRACE), frees the old
+ * tables. Any failure on the way leaves the running configuration as it is.
+ */
+#include "app.h"
+
+#include "base/log.h"
+#include "table/route_write.h"
+
+#include <errno.h>
+#include <rte_lcore.h>
+#include <rte_per_lcore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void check_names(const struct conf *conf, struct errs *errs)
+{
+	for (unsigned i = 0; i < conf->log.n_drops; i++) {
+		char setting[32];
+
+		if (drop_find(conf->log.drops[i]) != DROP_NONE)
+			continue;
+		snprintf(setting, sizeof(setting), "log.drops[%u]", i);
+		errs_add(errs, conf->file, 0, setting,
+			"\"%s\" is no drop reason; posternctl show drops --all lists them",
+			conf->log.drops[i]);
+	}
+}
+
+int reload_check(struct ctl_env *env, const char *path, struct errs *errs)
+{
+	const struct app *a = env->app;
+	struct conf *conf = conf_load(path ? path : env->config_path, errs);
+
+	if (conf) {
+		check_names(conf, errs);
+		conf_diff_restart(a->conf, conf, errs);
+	}
+	conf_free(conf);
+	return errs->n_errors ? -EINVAL : 0;
+}
+
+/* --- the builder thread */
+
+static void build_filter(struct app *a)
+{
+	struct reload *r = &a->reload;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s", a->env.config_path);
+	r->conf = conf_load(path, &r->errs);
+	if (r->conf) {
+		check_names(r->conf, &r->errs);
+		conf_diff_restart(a->conf, r->conf, &r->errs);
+	}
+	if (r->errs.n_errors)
+		return;
+	r->next = calloc(1, sizeof(*r->next));
+	if (r->next == NULL)
+		errs_add(&r->errs, path, 0, "", "no memory");
+	else if (tables_filter(a, r->conf, r->next, r->why, sizeof(r->why)) < 0)
+		errs_add(&r->errs, path, 0, "filter", "%s", r->why);
+}
+
+static void build_routes(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	if (tables_routes(r->next, r->routes, r->n_routes, r->why, sizeof(r->why)) < 0)
+		errs_add(&r->errs, r->conf->file, 0, "routes", "%s", r->why);
+}
+
+static void *builder(void *arg)
+{
+	struct app *a = arg;
+	struct reload *r = &a->reload;
+	uint64_t one = 1;
+
+	/* DPDK's heap is for its own threads */
+	if (rte_thread_register() < 0)
+		log_warn("the builder thread is unknown to DPDK: %s", rte_strerror(rte_errno));
+	for (;;) {
+		pthread_mutex_lock(&r->lock);
+		while (!r->work && !r->quit)
+			pthread_cond_wait(&r->wake, &r->lock);
+		r->work = false;
+		pthread_mutex_unlock(&r->lock);
+		if (r->quit)
+			break;
+		if (r->stage == RELOAD_READ)
+			build_filter(a);
+		else
+			build_routes(a);
+		if (write(r->ready_fd, &one, sizeof(one)) < 0)
+			log_error("reload: can't wake the control core: %s", strerror(errno));
+	}
+	rte_thread_unregister();
+	return NULL;
+}
+
+static void give_work(struct reload *r, enum reload_stage stage)
+{
+	pthread_mutex_lock(&r->lock);
+	r->stage = stage;
+	r->work = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* --- the control core */
+
+static void answer(struct app *a, int status)
+{
+	struct reload *r = &a->reload;
+	void (*done)(void *, int, const struct errs *) = r->done;
+	void *arg = r->arg;
+
+	for (size_t i = 0; i < r->errs.n && i < 20; i++) {
+		char line[1024];
+
+		errs_format(&r->errs.e[i], line, sizeof(line));
+		log_write(r->errs.e[i].warning ? LOG_LVL_WARN : LOG_LVL_ERROR, "reload: %s", line);
+	}
+	if (status == 0) {
+		a->env.reloads++;
+		a->env.reloaded = time(NULL);
+		log_info("reload: applied, %u rules, %u routes", a->conf->n_rules,
+			a->conf->n_routes);
+	} else {
+		a->env.reloads_failed++;
+		log_error("reload: refused; the running configuration stays");
+	}
+	r->done = NULL;
+	if (done)
+		done(arg, status, &r->errs);
+	errs_fini(&r->errs);
+}
+
+static void refuse(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	if (r->next && r->next->acl)
+		acl_counters_retire(a->counters, r->next->acl, a->tables->acl, NULL, NULL);
+	if (r->next && r->next->ports) /* the neighbours follow the running interfaces again */
+		neigh_db_ports(a->neigh, a->tables->ports, control_now_ms());
+	tables_free(a, r->next);
+	route_list_free(r->routes, r->n_routes);
+	conf_free(r->conf);
+	r->next = NULL;
+	r->routes = NULL;
+	r->n_routes = 0;
+	r->conf = NULL;
+	r->stage = RELOAD_IDLE;
+	answer(a, -EINVAL);
+}
+
+static void begin_routes(struct app *a)
+{
+	struct reload *r = &a->reload;
+	struct tables *t =
+		tables_begin(a, r->conf, &r->routes, &r->n_routes, r->why, sizeof(r->why));
+
+	if (t == NULL) {
+		errs_add(&r->errs, r->conf->file, 0, "", "%s", r->why);
+		refuse(a);
+		return;
+	}
+	t->acl = r->next->acl;
+	t->acl_stats = r->next->acl_stats;
+	free(r->next);
+	r->next = t;
+	give_work(r, RELOAD_ROUTES);
+}
+
+/* Settings that live outside the tables. */
+static void apply_rest(struct app *a, const struct conf *conf)
+{
+	static const enum filterlog_to to[] = {
+		[CONF_LOG_NONE] = FILTERLOG_NONE,
+		[CONF_LOG_FILE] = FILTERLOG_FILE,
+		[CONF_LOG_SYSLOG] = FILTERLOG_SYSLOG,
+	};
+	struct neigh_conf nc = {.reachable_ms = conf->arp.reachable_s * 1000,
+		.retry_ms = conf->arp.retry_ms,
+		.stale_ms = conf->arp.stale_s * 1000,
+		.retries = conf->arp.retries};
+	char why[256];
+
+	neigh_db_configure(a->neigh, &nc);
+	tables_neighbours(a, conf);
+	if (filterlog_open(a->filterlog, to[conf->log.to],
+		    conf->log.to == CONF_LOG_FILE ? conf->log.file : NULL, why, sizeof(why)) < 0)
+		log_warn("reload: filter log: %s; the old destination stays", why);
+}
+
+static void swap(struct app *a)
+{
+	struct reload *r = &a->reload;
+	struct conf *old = a->conf;
+
+	r->old = tables_publish(a, r->next);
+	r->next = NULL;
+	a->conf = r->conf;
+	r->conf = NULL;
+	a->env.config_path = a->conf->file;
+	for (unsigned i = 0; i < a->conf->n_ports; i++) {
+		a->ctl_port[i].name = a->conf->ports[i].name;
+		a->ctl_port[i].device = a->conf->ports[i].device;
+	}
+	apply_rest(a, a->conf);
+	conf_free(old);
+	route_list_free(r->routes, r->n_routes);
+	r->routes = NULL;
+	r->n_routes = 0;
+	r->token = rte_rcu_qsbr_start(a->shared.qsv);
+	r->drained = false;
+	r->stage = RELOAD_GRACE;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct app *a = arg;
+	struct reload *r = &a->reload;
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) < 0)
+		return;
+	if (r->errs.n_errors)
+		refuse(a);
+	else if (r->stage == RELOAD_READ)
+		begin_routes(a);
+	else if (r->stage == RELOAD_ROUTES)
+		swap(a);
+}
+
+static void counter_freed(void *arg, uint32_t id)
+{
+	struct app *a = arg;
+	struct rule_counter sum = {0};
+
+	for (unsigned i = 0; i < a->n_workers; i++) {
+		sum.packets += a->worker[i]->rule_counter[id].packets;
+		sum.bytes += a->worker[i]->rule_counter[id].bytes;
+	}
+	a->counter_base[id] = sum;
+}
+
+void reload_tick(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	if (r->stage != RELOAD_GRACE || !rte_rcu_qsbr_check(a->shared.qsv, r->token, false))
+		return;
+	/* what workers logged by the old tables is in the rings by now: one more round reads it */
+	if (!r->drained) {
+		r->drained = true;
+		return;
+	}
+	acl_counters_retire(a->counters, r->old->acl, a->tables->acl, counter_freed, a);
+	tables_free(a, r->old);
+	r->old = NULL;
+	r->stage = RELOAD_IDLE;
+	answer(a, 0);
+}
+
+void reload_start(struct ctl_env *env, void (*done)(void *, int, const struct errs *), void *arg)
+{
+	struct app *a = env->app;
+	struct reload *r = &a->reload;
+	struct errs errs = {0};
+
+	if (r->stage != RELOAD_IDLE) {
+		errs_add(&errs, env->config_path, 0, "",
+			"a reload is under way; try again after it");
+		done(arg, -EBUSY, &errs);
+		errs_fini(&errs);
+		return;
+	}
+	r->done = done;
+	r->arg = arg;
+	give_work(r, RELOAD_READ);
+}
+
+int reload_init(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->wake, NULL);
+	r->ready_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (r->ready_fd < 0 || pthread_create(&r->thread, NULL, builder, a) != 0) {
+		log_error("reload: the builder thread did not start");
+		return -1;
+	}
+	r->started = true;
+	a->ready = event_new(a->base, r->ready_fd, EV_READ | EV_PERSIST, on_ready, a);
+	return a->ready && event_add(a->ready, NULL) == 0 ? 0 : -1;
+}
+
+void reload_fini(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	if (!r->started)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->quit = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	r->started = false;
+	/* the workers have stopped: nobody reads the old tables */
+	tables_free(a, r->old);
+	tables_free(a, r->next);
+	route_list_free(r->routes, r->n_routes);
+	conf_free(r->conf);
+	errs_fini(&r->errs);
+	if (a->ready)
+		event_free(a->ready);
+	close(r->ready_fd);
+}

@@ -1,0 +1,129 @@
+/* THE MAP: every node, in packet order. Registered by name here, and not by constructors, so that
+ * the way of a packet can be read off this list; docs/packet-walk.md is drawn from it.
+ */
+#include "dp/node/nodes.h"
+
+#include <errno.h>
+#include <rte_graph.h>
+#include <stdio.h>
+
+const struct node *const node_map[] = {
+	/* sources */
+	&node_port_rx,
+	&node_handoff_rx,
+	&node_inject_rx,
+	&node_neigh_ready,
+	/* in */
+	&node_spread,
+	&node_eth_input,
+	&node_arp_input,
+	&node_ip4_input,
+	&node_ip4_route,
+	&node_acl_in,
+	/* for us, and what we answer */
+	&node_ip4_local,
+	&node_icmp4_echo,
+	&node_icmp4_error,
+	/* out */
+	&node_acl_out,
+	&node_ip4_output,
+	&node_neigh_wait,
+	&node_port_tx,
+	&node_drop_node,
+};
+const unsigned node_map_n = RTE_DIM(node_map);
+
+/* rte_graph declares the registration with a flexible array; this one has room. */
+static int register_node(const struct node *n)
+{
+	struct {
+		struct rte_node_register reg;
+		const char *next[GRAPH_NEXT_MAX];
+	} *r = calloc(1, sizeof(*r));
+	int ok;
+
+	if (r == NULL)
+		return -ENOMEM;
+	snprintf(r->reg.name, sizeof(r->reg.name), "%s", n->name);
+	r->reg.flags = n->source ? RTE_NODE_SOURCE_F : 0;
+	r->reg.process = n->process;
+	r->reg.nb_edges = (uint16_t)n->n_next;
+	memcpy(r->reg.next_nodes, n->next, n->n_next * sizeof(n->next[0]));
+	ok = __rte_node_register(&r->reg) != RTE_NODE_ID_INVALID;
+	free(r); /* rte_graph keeps a copy */
+	return ok ? 0 : -ENOMEM;
+}
+
+int graph_register(void)
+{
+	static bool done;
+	int ret;
+
+	for (unsigned i = 0; !done && i < node_map_n; i++) {
+		ret = register_node(node_map[i]);
+		if (ret < 0)
+			return ret;
+	}
+	done = true;
+	return 0;
+}
+
+int graph_init(struct worker *w)
+{
+	const char *pattern[RTE_DIM(node_map)];
+	struct rte_graph_param param = {.socket_id = w->socket,
+		.nb_node_patterns = RTE_DIM(node_map),
+		.node_patterns = pattern};
+	char name[RTE_GRAPH_NAMESIZE];
+	struct rte_node *node;
+	rte_graph_off_t off;
+	rte_node_t count;
+
+	for (unsigned i = 0; i < RTE_DIM(node_map); i++)
+		pattern[i] = node_map[i]->name;
+	snprintf(name, sizeof(name), "worker-%u", w->id);
+	w->graph_id = rte_graph_create(name, &param);
+	if (w->graph_id == RTE_GRAPH_ID_INVALID)
+		return -rte_errno;
+	w->graph = rte_graph_lookup(name);
+	rte_graph_foreach_node(count, off, w->graph, node)
+	{
+		memcpy(node->ctx, &w, sizeof(w));
+		/* twice a walk's packets, so that no stream grows later */
+		__rte_node_stream_alloc_size(w->graph, node, 2 * WALK_PACKETS_MAX);
+		node->realloc_count = 0;
+	}
+	return 0;
+}
+
+void graph_fini(struct worker *w)
+{
+	if (w->graph)
+		rte_graph_destroy(w->graph_id);
+	w->graph = NULL;
+}
+
+unsigned graph_nodes(const struct worker *w, struct graph_node_info *out, unsigned max)
+{
+	unsigned n = RTE_MIN(max, node_map_n);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct node *def = node_map[i];
+		const struct rte_node *node =
+			w && w->graph ? rte_graph_node_get_by_name(w->graph->name, def->name)
+				      : NULL;
+
+		out[i] = (struct graph_node_info){.name = def->name,
+			.sentence = def->sentence,
+			.source = def->source,
+			.n_next = def->n_next};
+		memcpy(out[i].next, def->next, sizeof(out[i].next));
+		if (node) {
+			out[i].calls = node->total_calls;
+			out[i].packets = node->total_objs;
+			out[i].cycles = node->total_cycles;
+			out[i].reallocs = node->realloc_count;
+		}
+	}
+	return n;
+}

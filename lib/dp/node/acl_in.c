@@ -1,0 +1,78 @@
+/* The filter, inbound: at the interface a packet arrived on. Permitted packets go where their route
+ * says. Worker.
+ */
+#include "dp/node/acl_burst.h"
+
+#include "wire/ip4.h"
+
+enum { NEXT_ACL_OUT, NEXT_IP4_LOCAL, NEXT_ICMP4_ERROR, NEXT_DROP };
+
+static uint16_t onward(struct meta *meta)
+{
+	if (unlikely(meta->scope == RULE_LOCAL))
+		return NEXT_IP4_LOCAL;
+	switch (meta->nh_type) {
+	case NH_VIA:
+	case NH_CONNECTED:
+	case NH_BROADCAST:
+		return NEXT_ACL_OUT;
+	case NH_BLACKHOLE:
+		return node_drop(meta, DROP_ROUTE_BLACKHOLE, NEXT_DROP);
+	case NH_UNREACHABLE:
+		return node_error(meta, DROP_ROUTE_UNREACHABLE, ICMP4_UNREACHABLE,
+			ICMP4_HOST_UNREACH, NEXT_ICMP4_ERROR);
+	case NH_PROHIBIT:
+		return node_error(meta, DROP_ROUTE_PROHIBIT, ICMP4_UNREACHABLE,
+			ICMP4_ADMIN_PROHIBITED, NEXT_ICMP4_ERROR);
+	default:
+		return node_error(meta, DROP_NO_ROUTE, ICMP4_UNREACHABLE, ICMP4_NET_UNREACH,
+			NEXT_ICMP4_ERROR);
+	}
+}
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	struct worker *w = node_worker(node);
+	const struct acl *acl = w->root->acl;
+	struct acl_count count = {.counter = w->rule_counter};
+	uint8_t group[WALK_PACKETS_MAX];
+	uint32_t verdict[WALK_PACKETS_MAX];
+	uint16_t next[WALK_PACKETS_MAX];
+
+	for (unsigned i = 0; i < nb_objs; i++) {
+		const struct meta *meta = meta_of(objs[i]);
+
+		group[i] = (uint8_t)acl_group_of(
+			RULE_IN, w->root->ports->iface[meta->in_if].zone, meta->scope, meta->frag);
+	}
+	acl_burst(acl, objs, group, verdict, nb_objs);
+	for (unsigned i = 0; i < nb_objs; i++) {
+		struct rte_mbuf *m = objs[i];
+		struct meta *meta = meta_of(m);
+		const struct acl_verdict *v = &acl->verdict[verdict[i]];
+		enum drop_reason reason = DROP_NONE;
+
+		meta->verdict_in = verdict[i];
+		acl_count(&count, v->counter, m->pkt_len);
+		if (unlikely(!v->permit))
+			reason = verdict[i] ? DROP_FILTER_IN : DROP_FILTER_IN_IMPLICIT;
+		if (unlikely(v->log))
+			acl_log(w, m, RULE_IN, verdict[i], reason);
+		next[i] = likely(v->permit) ? onward(meta) : node_drop(meta, reason, NEXT_DROP);
+	}
+	acl_count_flush(&count);
+	node_send(graph, node, objs, next, nb_objs);
+	return nb_objs;
+}
+
+const struct node node_acl_in = {
+	.name = "acl_in",
+	.sentence = "filters inbound; what is permitted goes where its route says",
+	.process = process,
+	.n_next = 4,
+	.next = {[NEXT_ACL_OUT] = "acl_out",
+		[NEXT_IP4_LOCAL] = "ip4_local",
+		[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_DROP] = "drop"},
+};

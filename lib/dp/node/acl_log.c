@@ -1,0 +1,43 @@
+/* The filter log, worker's side: one record per logged packet over the event ring, so many a
+ * second. What is left out is counted, and the count travels with the next record. Worker.
+ */
+#include "dp/node/nodes.h"
+
+void acl_log(struct worker *w, struct rte_mbuf *m, uint8_t dir, uint32_t verdict,
+	enum drop_reason reason)
+{
+	struct meta *meta = meta_of(m);
+	const struct acl_key *key = &meta->key;
+	struct event e = {.kind = EVENT_FILTER_LOG, .worker = (uint8_t)w->id};
+
+	meta->flags |= META_LOGGED;
+	if (!bucket_take(&w->log, w->now_tsc)) {
+		w->log_pending_left_out++;
+		w->stats.log_left_out++;
+		return;
+	}
+	e.log = (struct log_record){
+		.wall_ns = worker_wall_ns(w),
+		.generation = w->root->generation,
+		.verdict = verdict,
+		.src = rte_be_to_cpu_32(key->src),
+		.dst = rte_be_to_cpu_32(key->dst),
+		.left_out = w->log_pending_left_out,
+		.sport = rte_be_to_cpu_16(key->sport),
+		.dport = rte_be_to_cpu_16(key->dport),
+		.in_if = meta->in_if,
+		.out_if = meta->out_if,
+		.reason = (uint16_t)reason,
+		.len = (uint16_t)m->pkt_len,
+		.proto = meta->proto,
+		.tcp_flags = meta->tcp_flags,
+		.dir = dir,
+		.frag = meta->frag,
+	};
+	if (link_event_put(&w->link, &e)) {
+		w->log_pending_left_out = 0;
+	} else {
+		w->log_pending_left_out++;
+		w->stats.log_left_out++;
+	}
+}

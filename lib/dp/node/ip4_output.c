@@ -1,0 +1,141 @@
+/* Sends a packet out of its interface: TTL, MTU, and the link-layer header of its next hop; without
+ * one the packet waits in neigh_wait. Worker.
+ */
+#include "dp/node/nodes.h"
+
+#include "wire/ip4.h"
+
+#include <rte_ip.h>
+
+enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_DROP };
+
+/* Neighbours of connected destinations are looked up per packet; a burst asks for few. */
+struct last {
+	uint16_t iface;
+	uint32_t addr, index;
+};
+
+static inline uint32_t neighbour(const struct root *root, struct meta *meta, struct last *last)
+{
+	const struct nexthop *nh = &root->routes->nh[meta->nh];
+	uint32_t addr;
+
+	if (likely(nh->type == NH_VIA))
+		return nh->neigh;
+	addr = rte_be_to_cpu_32(meta->key.dst);
+	if (last->iface != nh->iface || last->addr != addr)
+		*last = (struct last){nh->iface, addr, neigh_find(root->neigh, nh->iface, addr)};
+	return last->index;
+}
+
+static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
+{
+	uint8_t *to;
+
+	/* headroom holds it: what came had a header, and what we make begins behind one */
+	m->data_off -= (uint16_t)len;
+	m->data_len += (uint16_t)len;
+	m->pkt_len += len;
+	to = rte_pktmbuf_mtod(m, uint8_t *);
+	if (likely(len == RTE_ETHER_HDR_LEN))
+		memcpy(to, hdr, RTE_ETHER_HDR_LEN);
+	else
+		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 4);
+}
+
+/* A directed broadcast, where the interface permits it. */
+static void broadcast_header(const struct iface *out, uint8_t hdr[NEIGH_HDR_MAX], unsigned *len)
+{
+	const rte_be16_t vlan[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(out->vlan)};
+	const rte_be16_t type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+
+	memset(hdr, 0xff, RTE_ETHER_ADDR_LEN);
+	memcpy(hdr + 6, &out->mac, RTE_ETHER_ADDR_LEN);
+	*len = RTE_ETHER_HDR_LEN;
+	if (out->vlan) {
+		memcpy(hdr + 12, vlan, sizeof(vlan));
+		*len += sizeof(vlan);
+	}
+	memcpy(hdr + *len - sizeof(type), &type, sizeof(type));
+}
+
+static uint16_t too_big(const struct rte_ipv4_hdr *ip, struct meta *meta, uint16_t mtu)
+{
+	if (!(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)))
+		return node_drop(meta, DROP_NEEDS_FRAGMENTATION, NEXT_DROP);
+	node_error(meta, DROP_MTU_EXCEEDED, ICMP4_UNREACHABLE, ICMP4_FRAG_NEEDED, 0);
+	meta->icmp_mtu = mtu;
+	return NEXT_ICMP4_ERROR;
+}
+
+static inline uint16_t output(
+	struct worker *w, const struct root *root, struct rte_mbuf *m, struct last *last)
+{
+	struct meta *meta = meta_of(m);
+	const struct iface *out = &root->ports->iface[meta->out_if];
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
+	uint8_t broadcast[NEIGH_HDR_MAX];
+	const struct neigh *e = NULL;
+	const uint8_t *hdr;
+	unsigned hdr_len;
+	uint32_t sum;
+
+	if (unlikely(ip->time_to_live <= 1 && !(meta->flags & META_OURS)))
+		return node_error(
+			meta, DROP_TTL_EXCEEDED, ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
+	if (unlikely(m->pkt_len > out->mtu))
+		return too_big(ip, meta, out->mtu);
+	if (unlikely(meta->nh_type == NH_BROADCAST)) {
+		broadcast_header(out, broadcast, &hdr_len);
+		hdr = broadcast;
+	} else {
+		meta->neigh = neighbour(root, meta, last);
+		if (likely(meta->neigh != NEIGH_NONE))
+			e = neigh_get(root->neigh, meta->neigh);
+		if (unlikely(e == NULL || e->state == NEIGH_INCOMPLETE ||
+			     e->state == NEIGH_FAILED || e->iface != meta->out_if))
+			return NEXT_NEIGH_WAIT;
+		/* those that came before still wait: keep the order */
+		if (unlikely(w->stats.neigh_waiting && !(meta->flags & META_WAITED) &&
+			     neigh_wait_has(w->neigh_wait, meta->out_if, e->addr)))
+			return NEXT_NEIGH_WAIT;
+		neigh_mark_used(root->neigh, meta->neigh);
+		hdr = e->hdr;
+		hdr_len = e->hdr_len;
+	}
+	if (likely(!(meta->flags & META_OURS))) {
+		ip->time_to_live--;
+		/* RFC 1624: the checksum rises by what the field fell */
+		sum = (uint32_t)ip->hdr_checksum + RTE_BE16(0x0100);
+		ip->hdr_checksum = (uint16_t)(sum + (sum >> 16));
+	}
+	prepend(m, hdr, hdr_len);
+	meta->flags |= META_FRAMED;
+	meta->l2_len = 0;
+	meta->out_port = out->port;
+	return NEXT_PORT_TX;
+}
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	struct worker *w = node_worker(node);
+	struct last last = {0};
+	uint16_t next[WALK_PACKETS_MAX];
+
+	for (unsigned i = 0; i < nb_objs; i++)
+		next[i] = output(w, w->root, objs[i], &last);
+	node_send(graph, node, objs, next, nb_objs);
+	return nb_objs;
+}
+
+const struct node node_ip4_output = {
+	.name = "ip4_output",
+	.sentence = "TTL, MTU, and the link-layer header of the next hop",
+	.process = process,
+	.n_next = 4,
+	.next = {[NEXT_PORT_TX] = "port_tx",
+		[NEXT_NEIGH_WAIT] = "neigh_wait",
+		[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_DROP] = "drop"},
+};

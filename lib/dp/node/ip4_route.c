@@ -1,0 +1,143 @@
+/* Looks up the route, so that the filter knows local from routed and the interfaces on both sides;
+ * judges the source by reverse path where the interface asks for it. Worker.
+ *
+ * A routed packet without a route goes on to acl_in all the same: a denied packet is a denied
+ * packet, wherever it wanted to go.
+ */
+#include "dp/node/nodes.h"
+
+#include "wire/ip4.h"
+
+#include <rte_hash_crc.h>
+
+enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP4_OUTPUT, NEXT_DROP };
+
+/* One member of an ECMP group, by flow: both ports and addresses, so that a flow keeps its path;
+ * the fragments of a datagram have no ports and keep theirs. */
+static uint16_t member(const struct routes *r, uint16_t group, const struct meta *meta)
+{
+	const struct nexthop *g = &r->nh[group];
+	const struct acl_key *k = &meta->key;
+	uint64_t addrs = (uint64_t)k->src << 32 | k->dst;
+	uint32_t rest = meta->proto;
+	uint32_t hash;
+
+	if (meta->frag == PACKET_WHOLE && meta->proto != IPPROTO_ICMP)
+		rest |= (uint32_t)k->sport << 16 ^ (uint32_t)k->dport << 8;
+	hash = rte_hash_crc_4byte(rest, rte_hash_crc_8byte(addrs, 0));
+	return (uint16_t)(g->first + ((uint64_t)hash * g->n >> 32));
+}
+
+/* Reverse path (RFC 3704): nh is the route of the source. */
+static bool reverse_path_ok(
+	const struct root *root, const struct meta *meta, const struct nexthop *nh)
+{
+	bool strict = root->ports->iface[meta->in_if].flags & IFACE_URPF_STRICT;
+
+	switch (nh->type) {
+	case NH_VIA:
+	case NH_CONNECTED:
+		return !strict || nh->iface == meta->in_if;
+	case NH_GROUP:
+		for (unsigned i = 0; strict && i < nh->n; i++)
+			if (root->routes->nh[nh->first + i].iface == meta->in_if)
+				return true;
+		return !strict;
+	default: /* none, a dead route, our own address, a broadcast address */
+		return false;
+	}
+}
+
+static void sources(const struct root *root, void **objs, unsigned n, uint64_t nh[])
+{
+	uint32_t src[WALK_PACKETS_MAX];
+
+	for (unsigned i = 0; i < n; i++)
+		src[i] = rte_be_to_cpu_32(meta_of(objs[i])->key.src);
+	routes_lookup(root->routes, src, nh, n);
+}
+
+static inline uint16_t route(const struct root *root, struct meta *meta, uint16_t index)
+{
+	const struct nexthop *nh = &root->routes->nh[index];
+	uint16_t old_out = meta->out_if;
+
+	if (unlikely(nh->type == NH_GROUP)) {
+		index = member(root->routes, index, meta);
+		nh = &root->routes->nh[index];
+	}
+	meta->nh = index;
+	meta->nh_type = nh->type;
+	meta->out_if = nh->iface;
+	meta->scope = RULE_ROUTE;
+	if (unlikely(meta->flags & META_WAITED))
+		return old_out == nh->iface && (nh->type == NH_VIA || nh->type == NH_CONNECTED)
+			       ? NEXT_IP4_OUTPUT
+			       : node_drop(meta, DROP_NEIGH_STALE, NEXT_DROP);
+	if (unlikely(meta->flags & META_OURS)) {
+		meta->scope = RULE_LOCAL;
+		if (nh->type != NH_VIA && nh->type != NH_CONNECTED)
+			return node_drop(meta, DROP_NO_ROUTE, NEXT_DROP);
+		if (!(meta->flags & META_EXEMPT))
+			return NEXT_ACL_OUT;
+		return NEXT_IP4_OUTPUT;
+	}
+	if (nh->type == NH_LOCAL)
+		meta->scope = RULE_LOCAL;
+	if (unlikely(nh->type == NH_BROADCAST)) {
+		const struct iface *out = &root->ports->iface[nh->iface];
+
+		/* our own subnet's, or not to be forwarded: for this box, as far as anyone listens
+		 */
+		if (nh->iface == meta->in_if || !(out->flags & IFACE_BCAST_FORWARD))
+			meta->scope = RULE_LOCAL;
+	} else if (unlikely(meta->flags & META_L2_GROUP)) {
+		return node_drop(meta, DROP_IP4_L2_BROADCAST, NEXT_DROP);
+	}
+	return NEXT_ACL_IN;
+}
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	struct worker *w = node_worker(node);
+	const struct root *root = w->root;
+	uint64_t nh[WALK_PACKETS_MAX], back[WALK_PACKETS_MAX];
+	uint32_t dst[WALK_PACKETS_MAX];
+	uint16_t next[WALK_PACKETS_MAX];
+	bool back_known = false;
+
+	for (unsigned i = 0; i < nb_objs; i++)
+		dst[i] = rte_be_to_cpu_32(meta_of(objs[i])->key.dst);
+	routes_lookup(root->routes, dst, nh, nb_objs);
+	for (unsigned i = 0; i < nb_objs; i++) {
+		struct meta *meta = meta_of(objs[i]);
+
+		next[i] = route(root, meta, (uint16_t)nh[i]);
+		if (unlikely(next[i] == NEXT_ACL_IN &&
+			     root->ports->iface[meta->in_if].flags &
+				     (IFACE_URPF_LOOSE | IFACE_URPF_STRICT))) {
+			if (!back_known)
+				sources(root, objs, nb_objs, back);
+			back_known = true;
+			if (!reverse_path_ok(root, meta, &root->routes->nh[back[i]]))
+				next[i] = node_drop(meta, DROP_URPF, NEXT_DROP);
+		}
+		if (next[i] == NEXT_IP4_OUTPUT &&
+			(meta->flags & (META_EXEMPT | META_WAITED)) == META_EXEMPT)
+			w->stats.exempt++;
+	}
+	node_send(graph, node, objs, next, nb_objs);
+	return nb_objs;
+}
+
+const struct node node_ip4_route = {
+	.name = "ip4_route",
+	.sentence = "looks up the route: local or routed, next hop, reverse path",
+	.process = process,
+	.n_next = 4,
+	.next = {[NEXT_ACL_IN] = "acl_in",
+		[NEXT_ACL_OUT] = "acl_out",
+		[NEXT_IP4_OUTPUT] = "ip4_output",
+		[NEXT_DROP] = "drop"},
+};

@@ -1,0 +1,45 @@
+/* Source: packets whose wait for a neighbour is over. Worker. See neigh_wait.c.
+ */
+#include "dp/node/nodes.h"
+
+#include "wire/ip4.h"
+
+enum { NEXT_IP4_ROUTE, NEXT_ICMP4_ERROR, NEXT_DROP };
+
+#define ROOM 32
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	struct worker *w = node_worker(node);
+	enum drop_reason fate;
+	unsigned n, next;
+
+	if (likely(w->stats.neigh_waiting == 0))
+		return 0;
+	n = neigh_wait_take(w, (struct rte_mbuf **)node->objs, ROOM, &fate);
+	next = fate == DROP_NONE          ? NEXT_IP4_ROUTE
+	       : fate == DROP_NEIGH_STALE ? NEXT_DROP
+					  : NEXT_ICMP4_ERROR;
+	for (unsigned i = 0; i < n; i++) {
+		struct meta *meta = meta_of(node->objs[i]);
+
+		meta->flags |= META_WAITED;
+		if (fate != DROP_NONE)
+			node_error(meta, fate, ICMP4_UNREACHABLE, ICMP4_HOST_UNREACH, next);
+	}
+	node_source_send(graph, node, next, n);
+	w->walk_packets += n;
+	return (uint16_t)n;
+}
+
+const struct node node_neigh_ready = {
+	.name = "neigh_ready",
+	.sentence = "takes packets whose neighbour has answered, or will not",
+	.source = true,
+	.process = process,
+	.n_next = 3,
+	.next = {[NEXT_IP4_ROUTE] = "ip4_route",
+		[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_DROP] = "drop"},
+};

@@ -1,0 +1,30 @@
+/* Every node's definition, for graph.c, and what nodes share about each other. */
+#pragma once
+
+#include "dp/node.h"
+
+extern const struct node node_port_rx, node_handoff_rx, node_inject_rx, node_neigh_ready;
+extern const struct node node_spread, node_eth_input, node_arp_input, node_ip4_input;
+extern const struct node node_ip4_route, node_acl_in, node_ip4_local, node_icmp4_echo;
+extern const struct node node_icmp4_error, node_acl_out, node_ip4_output, node_neigh_wait;
+extern const struct node node_port_tx, node_drop_node; /* node_drop is a function */
+
+/* --- acl_log.c: the filter log, worker's side */
+
+/* Writes a record for the packet (at its IP header), unless the rate is exceeded: then it is
+ * counted. verdict: UINT32_MAX when no rule is concerned. */
+void acl_log(struct worker *w, struct rte_mbuf *m, uint8_t dir, uint32_t verdict,
+	enum drop_reason reason);
+
+/* --- neigh_wait.c: packets that wait for their neighbour. Worker only. */
+
+struct neigh_wait *neigh_wait_new(int socket);
+void neigh_wait_free(struct neigh_wait *nw); /* and the packets in it; NULL is permitted */
+
+/* Packets wait for that neighbour: a later one must queue behind them. */
+bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, uint32_t addr);
+/* An order of the control core: the neighbour is settled. */
+void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready);
+/* Takes up to n packets that go on now; fate: DROP_NONE to be sent, or the reason why not. Called
+ * until it returns 0. */
+unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum drop_reason *fate);
