@@ -14,13 +14,16 @@ struct neigh_conf {
 	uint8_t retries;
 };
 
+/* Callbacks must not call back into the table. */
 struct neigh_ops {
 	void *arg;
-	/* Send an ARP packet out of iface. op: 1 request, 2 reply. tha NULL: broadcast. Addresses in
-	 * host byte order. */
+	/* Send an ARP packet out of iface. op: 1 request, 2 reply. tha NULL: broadcast. Addresses
+	 * in host byte order. */
 	void (*send)(void *arg, const struct iface *iface, uint16_t op, uint32_t spa, uint32_t tpa,
 		const struct rte_ether_addr *tha);
-	/* The neighbour can be used now (ready) or did not answer: waiting packets go or are dropped. */
+	/* The neighbour can be used now (ready) or did not answer: waiting packets go or are
+	 * dropped. index is NEIGH_NONE where nothing was asked (no such interface, no neighbour's
+	 * address, no room). */
 	void (*settled)(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bool ready);
 };
 
@@ -38,21 +41,23 @@ struct neigh_info { /* what the control core knows of an entry, for show */
 
 struct neigh_db;
 
-/* max: entries. qsv: the workers' RCU variable; entries and indices are reused after a grace period.
- * NULL when out of memory. */
-struct neigh_db *neigh_db_new(
-	uint32_t max, struct rte_rcu_qsbr *qsv, const struct neigh_conf *conf, const struct neigh_ops *ops);
+/* max: entries. qsv: the workers' RCU variable; entries and indices are reused after a grace
+ * period. NULL when out of memory. */
+struct neigh_db *neigh_db_new(uint32_t max, struct rte_rcu_qsbr *qsv, const struct neigh_conf *conf,
+	const struct neigh_ops *ops);
 void neigh_db_free(struct neigh_db *db);
 const struct neigh_table *neigh_db_table(const struct neigh_db *db);
 void neigh_db_configure(struct neigh_db *db, const struct neigh_conf *conf);
 
 /* Ports of the running configuration: called before anything else and after each swap of the root.
- * Entries of interfaces that are gone, changed their MAC or VLAN, or whose address is no longer on a
- * subnet of theirs are deleted unless pinned. ports must live until the next call. */
+ * Entries of interfaces that are gone, changed their MAC or VLAN, or whose address is no longer on
+ * a subnet of theirs are deleted unless pinned; static ones follow their interface. ports must live
+ * until the next call returns: it compares both. */
 void neigh_db_ports(struct neigh_db *db, const struct ports *ports, uint64_t now_ms);
 
 /* A next hop of a route: the index, made when it is new (0: full). It stays until unpinned. Asks at
- * once, and again for as long as it is pinned. */
+ * once, and again for as long as it is pinned. The interface may be one that only the next
+ * neigh_db_ports brings. */
 uint32_t neigh_db_pin(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64_t now_ms);
 void neigh_db_unpin(struct neigh_db *db, uint32_t index);
 
@@ -67,7 +72,8 @@ void neigh_db_resolve(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64
 
 /* An ARP packet for that interface: len bytes from the Ethernet header's end. Validates, learns,
  * answers. Returns 0, or -EINVAL for a packet that is malformed or makes no sense. */
-int neigh_db_arp(struct neigh_db *db, uint16_t iface, const uint8_t *arp, uint32_t len, uint64_t now_ms);
+int neigh_db_arp(
+	struct neigh_db *db, uint16_t iface, const uint8_t *arp, uint32_t len, uint64_t now_ms);
 
 /* Gratuitous ARP for every address of the interface (start, link up). */
 void neigh_db_announce(struct neigh_db *db, uint16_t iface);
