@@ -14,32 +14,31 @@ static const char *const sections[] = {"system", "ports", "interfaces", "routes"
 	"filter", "ip4", "arp", "log", "control"};
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
-unsigned parse_line(struct parse *p, const char *section, int index, const char *name, int sub)
+/* The setting, or what encloses it when there is none. *sub becomes -1 when it has no elements: a
+ * lone string may stand for a list of one. */
+static const config_setting_t *locate(
+	struct parse *p, const char *section, int index, const char *name, int *sub)
 {
 	config_setting_t *s = config_lookup(&p->cfg, section), *in;
 
-	if (s == NULL)
-		return 0;
-	if (index >= 0) {
-		in = config_setting_get_elem(s, (unsigned)index);
-		if (in == NULL)
-			return config_setting_source_line(s);
+	if (s && index >= 0 && (in = config_setting_get_elem(s, (unsigned)index)) != NULL)
 		s = in;
-	}
-	if (name == NULL || !config_setting_is_group(s))
-		return config_setting_source_line(s);
+	if (s == NULL || name == NULL || !config_setting_is_group(s))
+		return s;
 	in = config_setting_get_member(s, name);
 	if (in == NULL)
-		return config_setting_source_line(s);
+		return s;
+	if (!config_setting_is_aggregate(in))
+		*sub = -1;
 	s = in;
-	in = sub >= 0 && config_setting_is_aggregate(s) ? config_setting_get_elem(s, (unsigned)sub)
-							: NULL;
-	return config_setting_source_line(in ? in : s);
+	in = *sub >= 0 ? config_setting_get_elem(s, (unsigned)*sub) : NULL;
+	return in ? in : s;
 }
 
 static void report(struct parse *p, bool warning, const char *section, int index, const char *name,
 	int sub, const char *fmt, va_list ap)
 {
+	const config_setting_t *s = locate(p, section, index, name, &sub);
 	char path[160], text[512], i[16] = "", k[16] = "";
 
 	if (index >= 0)
@@ -50,7 +49,7 @@ static void report(struct parse *p, bool warning, const char *section, int index
 		name ? name : "", k);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	(warning ? errs_warn : errs_add)(
-		p->errs, p->conf->file, parse_line(p, section, index, name, sub), path, "%s", text);
+		p->errs, p->conf->file, s ? config_setting_source_line(s) : 0, path, "%s", text);
 }
 
 void parse_err(struct parse *p, const char *section, int index, const char *name, int sub,

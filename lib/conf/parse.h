@@ -52,7 +52,6 @@ struct route_text {
 	uint16_t iface;
 	uint8_t kind; /* enum conf_route_kind */
 	bool has_to, bad, has_iface, has_via;
-	bool many; /* via is a list */
 };
 
 struct rule_text {
@@ -65,12 +64,12 @@ struct rule_text {
 #define HERE(p) (p)->section, (p)->index
 
 /* Adds an error for section[index].name[sub], with the line of that setting or of what encloses it.
- * index and sub: -1 where there is none; name may be NULL. */
+ * index and sub: -1 where there is none; name may be NULL. sub is left out when the setting is a
+ * lone string instead of a list. */
 void parse_err(struct parse *p, const char *section, int index, const char *name, int sub,
 	const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void parse_warn(struct parse *p, const char *section, int index, const char *name, int sub,
 	const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-unsigned parse_line(struct parse *p, const char *section, int index, const char *name, int sub);
 
 /* "found X, expected Y" for a setting of the entry being read. */
 void parse_found(struct parse *p, const char *name, int sub, const config_setting_t *s,

@@ -273,7 +273,7 @@ static void parse_files(struct parse *p, config_setting_t *s)
 	int n = s ? parse_strings(p, s, CONF_FILES_MAX, "names of rule files") : 0;
 
 	for (int i = 0; i < n; i++)
-		read_file(p, config_setting_is_aggregate(s) ? i : -1, parse_elem(s, i));
+		read_file(p, i, parse_elem(s, i));
 }
 
 static void parse_rule(struct parse *p, config_setting_t *s, struct rule *r)

@@ -247,7 +247,7 @@ void parse_ports(struct parse *p)
 
 		conf->n_ports++;
 		settings_read(p, s, &conf->ports[i]);
-		conf->ports[i].line = parse_line(p, HERE(p), NULL, -1);
+		conf->ports[i].line = config_setting_source_line(config_setting_get_elem(list, i));
 	}
 }
 
@@ -287,7 +287,7 @@ void parse_ifaces(struct parse *p)
 
 		conf->n_ifaces++;
 		conf->ifaces[i].port = UINT16_MAX;
-		conf->ifaces[i].line = parse_line(p, HERE(p), NULL, -1);
+		conf->ifaces[i].line = config_setting_source_line(config_setting_get_elem(list, i));
 		if (s)
 			parse_iface(p, s, &conf->ifaces[i]);
 	}

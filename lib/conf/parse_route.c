@@ -62,14 +62,13 @@ void setting_read_route_via(struct parse *p, config_setting_t *s, void *base)
 	int n = parse_strings(p, s, CONF_PATHS_MAX, "addresses of next hops");
 
 	r->has_via = true;
-	r->many = config_setting_is_aggregate(s);
 	r->bad |= n < 0;
 	if (n == 0) {
 		parse_err(p, HERE(p), "via", -1, "found none, expected at least one next hop");
 		r->bad = true;
 	}
 	for (int i = 0; i < n; i++)
-		read_via(p, r, r->many ? i : -1, parse_elem(s, i));
+		read_via(p, r, i, parse_elem(s, i));
 }
 
 static bool read_iface(struct parse *p, const config_setting_t *s, uint16_t *iface)
@@ -104,17 +103,16 @@ void setting_read_route_iface(struct parse *p, config_setting_t *s, void *base)
 static uint16_t resolve(struct parse *p, const struct route_text *t, unsigned k)
 {
 	const struct subnet *net = find_subnet(p, t->via[k]);
-	int sub = t->many ? (int)k : -1;
 	char a[ADDR4_STRLEN];
 
 	if (find_own(p, t->via[k])) {
-		parse_err(p, HERE(p), "via", sub,
+		parse_err(p, HERE(p), "via", (int)k,
 			"%s is an address of this box itself, expected a neighbour's",
 			addr4_format(t->via[k], a));
 	} else if (t->has_iface) {
 		return t->iface;
 	} else if (net == NULL) {
-		parse_err(p, HERE(p), "via", sub,
+		parse_err(p, HERE(p), "via", (int)k,
 			"%s is on no subnet of an interface: expected one that is, or interface = "
 			"\"...\" besides it",
 			addr4_format(t->via[k], a));
@@ -122,7 +120,7 @@ static uint16_t resolve(struct parse *p, const struct route_text *t, unsigned k)
 		const struct prefix4 *on = &p->conf->ifaces[net->iface].addrs[net->addr];
 
 		if (addr_is_edge(t->via[k], on->len))
-			parse_err(p, HERE(p), "via", sub,
+			parse_err(p, HERE(p), "via", (int)k,
 				"%s is the first or last address of its subnet, expected a host's",
 				addr4_format(t->via[k], a));
 		return net->iface;

@@ -88,6 +88,7 @@ int text_read(const char *path, size_t max, char **text, size_t *len, char why[1
 struct scan {
 	const char *at, *end;
 	char *out;
+	const char *moved; /* a separator that is in out already */
 	unsigned line;
 	const char *name;
 	struct errs *errs;
@@ -99,6 +100,41 @@ static void copy(struct scan *s, size_t n)
 		s->line += *s->at == '\n';
 		*s->out++ = *s->at++;
 	}
+}
+
+/* Past white space and comments. */
+static const char *skip(const char *at, const char *end)
+{
+	const char *close;
+
+	while (at < end) {
+		if (isspace((unsigned char)*at)) {
+			at++;
+		} else if (*at == '#' || (at[0] == '/' && at[1] == '/')) {
+			while (at < end && *at != '\n')
+				at++;
+		} else if (at[0] == '/' && at[1] == '*') {
+			close = memmem(at + 2, (size_t)(end - at - 2), "*/", 2);
+			if (close == NULL)
+				return end;
+			at = close + 2;
+		} else {
+			break;
+		}
+	}
+	return at;
+}
+
+/* libconfig notes the line of a string in a list only when it has seen what follows, since another
+ * string may: so what separates or closes is moved up to where the string ends. */
+static void move_separator(struct scan *s)
+{
+	const char *next = skip(s->at, s->end);
+
+	if (next == s->end || next == s->at || strchr(",)]", *next) == NULL)
+		return;
+	*s->out++ = *next;
+	s->moved = next;
 }
 
 static int scan_string(struct scan *s)
@@ -113,6 +149,7 @@ static int scan_string(struct scan *s)
 		return -EINVAL;
 	}
 	copy(s, 1);
+	move_separator(s);
 	return 0;
 }
 
@@ -175,6 +212,10 @@ static int scan_token(struct scan *s)
 {
 	char c = *s->at;
 
+	if (s->at == s->moved) {
+		s->at++;
+		return 0;
+	}
 	if (c == '"')
 		return scan_string(s);
 	if (c == '#' || (c == '/' && (s->at[1] == '/' || s->at[1] == '*')))
