@@ -168,16 +168,19 @@ static int memory_args(struct app *a, struct args *args)
 			"devices "
 			"behind vfio-pci need them; sysctl vm.nr_hugepages=%u would do",
 			want, want / 2 + 1);
+	/* in either case nothing is shared or left in the file system; --in-memory, which says so,
+	 * is refused without hugepages */
 	arg(args, huge ? "--in-memory" : "--no-huge");
+	if (!huge)
+		arg(args, "--no-shconf");
 	arg(args, "-m");
 	arg(args, "%u", want);
-	if (!huge)
-		arg(args, "--in-memory");
 	return 0;
 }
 
-static void device_args(const struct conf *c, struct args *args)
+static void device_args(const struct app *a, struct args *args)
 {
+	const struct conf *c = a->conf;
 	bool pci = false, shared = false;
 
 	for (unsigned i = 0; i < c->n_ports; i++) {
@@ -192,7 +195,7 @@ static void device_args(const struct conf *c, struct args *args)
 	}
 	if (!pci)
 		arg(args, "--no-pci");
-	if (shared) /* a peer process maps our memory by file */
+	if (shared && strcmp(a->env.memory.mode, "hugepages") == 0) /* a peer process maps our memory by file */
 		arg(args, "--single-file-segments");
 }
 
@@ -218,7 +221,7 @@ int boot_eal(struct app *a)
 	args.n++;
 	if (memory_args(a, &args) < 0)
 		goto out;
-	device_args(a->conf, &args);
+	device_args(a, &args);
 
 	/* EAL reorders its arguments; keep our own pointers for free */
 	memcpy(passed, args.v, sizeof(passed));
