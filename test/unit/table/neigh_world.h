@@ -1,4 +1,4 @@
-/* A small world for the neighbour tests: two interfaces, a clock that the test moves, and a record
+/* A small world for the neighbour tests: four interfaces, a clock that the test moves, and a record
  * of what the table sent and told. Included by one test file each.
  *
  *   1 lan0    10.1.0.1/24 (and 10.1.1.1/24)   02:00:fe:..:01, untagged, port 0
