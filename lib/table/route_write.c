@@ -75,6 +75,9 @@ static int check(struct build *b, const struct route_in *in)
 	case NH_BROADCAST:
 		if (in->n_paths != 1)
 			return fail(b, "route %s: exactly one interface expected", text);
+		/* the limited broadcast, 255.255.255.255, is of every interface */
+		if (in->type == NH_BROADCAST && in->to.addr == UINT32_MAX)
+			return 0;
 		break;
 	case NH_VIA:
 		if (in->n_paths < 1 || in->n_paths > NH_GROUP_MAX)
@@ -85,7 +88,9 @@ static int check(struct build *b, const struct route_in *in)
 		return fail(b, "route %s: unknown type %u", text, in->type);
 	}
 	for (unsigned i = 0; i < in->n_paths; i++)
-		if (in->paths[i].iface == IFACE_NONE || in->paths[i].iface >= IFACES_MAX)
+		/* 255.255.255.255 is the broadcast address of no one interface */
+		if ((in->paths[i].iface == IFACE_NONE && in->type != NH_BROADCAST) ||
+			in->paths[i].iface >= IFACES_MAX)
 			return fail(b, "route %s: no such interface: %u", text, in->paths[i].iface);
 	return 0;
 }
