@@ -189,6 +189,7 @@ unsigned control_tick(struct app *a)
 		if (n == 0)
 			break;
 	}
+	filterlog_flush(a->filterlog);
 	neigh_db_tick(a->neigh, control_now_ms());
 	ports_poll_links(a);
 	reload_tick(a);

@@ -82,8 +82,10 @@ static inline uint16_t route(const struct root *root, struct meta *meta, uint16_
 			return NEXT_ACL_OUT;
 		return NEXT_IP4_OUTPUT;
 	}
-	if (nh->type == NH_LOCAL)
+	if (nh->type == NH_LOCAL) {
 		meta->scope = RULE_LOCAL;
+		meta->out_if = IFACE_NONE; /* it leaves by none */
+	}
 	if (unlikely(nh->type == NH_BROADCAST)) {
 		const struct iface *out = &root->ports->iface[nh->iface];
 

@@ -1,0 +1,103 @@
+/* Writes the frames of the pipeline bench, one or more per flow of flows.h, as a pcap file:
+ *
+ *     flowpcap --size 64|1438|imix --mac DST > FILE
+ *
+ * Sizes are those on the wire, with Ethernet's FCS, which the file leaves out as devices do. imix is
+ * 64 x 7, 570 x 4, 1438 x 1.
+ */
+#include "../rulegen/flows.h"
+
+#include "wire/addr.h"
+#include "wire/ip4.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FCS 4
+#define ETH 14
+#define UDP 8
+
+static const unsigned imix[] = {64, 570, 64, 64, 1438, 64, 570, 64, 570, 64, 64, 570};
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+static unsigned make(uint8_t *p, const struct flow *f, unsigned size, const struct mac *dst)
+{
+	static const uint8_t src[] = {2, 0, 0, 0, 0, 0x10};
+	unsigned len = size - FCS, ip_len = len - ETH;
+	uint8_t *ip = p + ETH, *udp = ip + IP4_MIN_HDR;
+	uint16_t sum;
+
+	memset(p, 0, len);
+	memcpy(p, dst->b, 6);
+	memcpy(p + 6, src, 6);
+	put16(p + 12, 0x0800);
+	ip[0] = 0x45;
+	put16(ip + 2, ip_len);
+	ip[8] = 64;
+	ip[9] = 17;
+	put32(ip + 12, f->src);
+	put32(ip + 16, f->dst);
+	sum = ip4_checksum(ip, IP4_MIN_HDR);
+	memcpy(ip + 10, &sum, sizeof(sum));
+	put16(udp, f->sport);
+	put16(udp + 2, f->dport);
+	put16(udp + 4, ip_len - IP4_MIN_HDR); /* its checksum stays 0: none */
+	for (unsigned i = ETH + IP4_MIN_HDR + UDP; i < len; i++)
+		p[i] = (uint8_t)i;
+	return len;
+}
+
+static int write_file(unsigned size, const struct mac *dst)
+{
+	const uint32_t header[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1 /* Ethernet */};
+	unsigned n = size ? FLOWS : 3 * FLOWS; /* 3,072 frames hold the mix evenly */
+	uint8_t frame[2048];
+
+	fwrite(header, sizeof(header), 1, stdout);
+	for (unsigned i = 0; i < n; i++) {
+		struct flow f = flow_of(i % FLOWS);
+		unsigned len = make(frame, &f, size ? size : imix[i % 12], dst);
+		const uint32_t record[] = {i / 1000000, i % 1000000, len, len};
+
+		fwrite(record, sizeof(record), 1, stdout);
+		fwrite(frame, len, 1, stdout);
+	}
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"size", required_argument, NULL, 's'}, {"mac", required_argument, NULL, 'm'}, {0}};
+	struct mac dst = {{2, 0, 0, 0, 0, 1}};
+	const char *size = NULL;
+	unsigned bytes = 0;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's')
+			size = optarg;
+		else if (c != 'm' || mac_parse(optarg, &dst) < 0)
+			size = "";
+	}
+	if (size && strcmp(size, "imix") != 0)
+		bytes = (unsigned)strtoul(size, NULL, 10);
+	if (size == NULL || (strcmp(size, "imix") != 0 && (bytes < 64 || bytes > 1518))) {
+		fprintf(stderr, "usage: flowpcap --size 64..1518|imix [--mac DST] > FILE\n");
+		return 2;
+	}
+	return write_file(bytes, &dst);
+}
