@@ -92,6 +92,8 @@ struct app {
 /* conf becomes the app's. Chooses cores and memory, starts EAL, ports, tables, workers (not
  * launched) and their graphs. */
 int app_boot(struct app *a, struct conf *conf);
+/* The stages after boot_eal, with a->conf set: a test makes its devices in between. */
+int app_boot_on_eal(struct app *a);
 /* Undoes what was done, in reverse; the workers must have stopped. */
 void app_fini(struct app *a);
 /* A sentence of what was chosen, logged and shown in show workers. */

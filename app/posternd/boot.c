@@ -152,7 +152,12 @@ int app_boot(struct app *a, struct conf *conf)
 {
 	a->conf = conf;
 	a->reload.ready_fd = -1;
-	if (boot_eal(a) < 0 || boot_pool(a) < 0 || boot_shared(a) < 0)
+	return boot_eal(a) < 0 ? -1 : app_boot_on_eal(a);
+}
+
+int app_boot_on_eal(struct app *a)
+{
+	if (boot_pool(a) < 0 || boot_shared(a) < 0)
 		return -1;
 	for (unsigned i = 0; i < a->n_workers; i++) {
 		if (new_worker(a, i) < 0) {
