@@ -6,8 +6,8 @@
  * Shape. A packet belongs to one *group*: direction x zone of the interface x scope (routed or
  * local) x fragment class. Each group has the rules that can match in it, in order, as one rte_acl
  * context; groups with the same rules share one context; a group whose first rule matches
- * everything (or that has no rule) has no context but a constant verdict. Ports, type and code are
- * 0 in the key of a packet that has none.
+ * everything (or that has no rule) has no context but a constant verdict; a large list has two
+ * (acl_ctx.c says why). Ports, type and code are 0 in the key of a packet that has none.
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 
 #include <rte_acl.h>
 #include <rte_byteorder.h>
+#include <rte_common.h>
 #include <stdint.h>
 
 #define ACL_GROUPS 24
@@ -39,9 +40,10 @@ struct acl_verdict {
 };
 
 struct acl_group {
-	struct rte_acl_ctx *ctx; /* NULL: constant */
-	uint32_t constant;       /* verdict where ctx is NULL or finds nothing */
-	uint32_t id;             /* groups with equal ids give equal answers for equal keys */
+	struct rte_acl_ctx *ctx;  /* NULL: constant */
+	struct rte_acl_ctx *more; /* the other part of a large list, or NULL */
+	uint32_t constant;        /* verdict where ctx is NULL, or ctx and more find nothing */
+	uint32_t id;              /* groups with equal ids give equal answers for equal keys */
 };
 
 struct acl {
@@ -76,6 +78,14 @@ static inline void acl_classify(const struct acl *a, unsigned group,
 	}
 	/* fails for bad arguments only */
 	rte_acl_classify(g->ctx, (const uint8_t **)(uintptr_t)key, out, n, 1);
+	if (g->more != NULL) {
+		uint32_t other[ACL_BURST_MAX];
+
+		/* the smaller verdict but 0 is the earlier rule */
+		rte_acl_classify(g->more, (const uint8_t **)(uintptr_t)key, other, n, 1);
+		for (unsigned i = 0; i < n; i++)
+			out[i] = RTE_MIN(out[i] - 1, other[i] - 1) + 1;
+	}
 	/* A match-all at the end of the list is not in ctx, so that a packet far from every rule
 	 * leaves the tries early. */
 	for (unsigned i = 0; i < n; i++)

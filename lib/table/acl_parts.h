@@ -1,5 +1,5 @@
 /* What the files of the filter compiler share: acl_write.c (the whole), acl_list.c (which rules
- * each group has), acl_ctx.c (one list -> one rte_acl context), acl_counters.c (ids of counters).
+ * each group has), acl_ctx.c (one list -> rte_acl contexts), acl_counters.c (ids of counters).
  *
  * For these files alone; everybody else includes acl.h or acl_write.h. Builder thread.
  */
@@ -40,9 +40,13 @@ void acl_lists_fini(struct acl_list list[ACL_GROUPS]);
 int acl_classes_make(
 	struct acl *a, const struct rule *rules, uint32_t n, char *why, size_t why_size);
 
-/* One list, not empty, as a context ready for lookups. Adds to stats. NULL with the sentence. */
-struct rte_acl_ctx *acl_ctx_make(const struct acl *a, const struct acl_list *list,
+/* One list, not empty, as the contexts of a group, ready for lookups. Adds to stats. 0 or -errno
+ * with the sentence; the group has no context then. */
+int acl_ctx_make(const struct acl *a, struct acl_group *group, const struct acl_list *list,
 	const struct acl_match *match, struct acl_build_stats *stats, char *why, size_t why_size);
+
+/* What is taken of the DPDK heap, over all sockets: rte_acl doesn't tell the size of its tables. */
+size_t acl_heap_bytes(void);
 
 /* Sets verdict[i + 1].counter for rule i of n. Ids that were free before are also put into fresh
  * (room for n), their number into *n_fresh. 0, -ENOMEM or -ENOSPC; nothing is taken then. */

@@ -25,8 +25,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* What is taken of the DPDK heap, over all sockets: rte_acl doesn't tell the size of its tables. */
-static size_t heap_bytes(void)
+size_t acl_heap_bytes(void)
 {
 	size_t sum = 0;
 
@@ -125,11 +124,9 @@ static int make_groups(struct acl *a, const struct acl_match *match, struct acl_
 		if (list[g].n == 0)
 			continue;
 		tell(progress, done++, of);
-		group->ctx = acl_ctx_make(a, &list[g], match, stats, why, why_size);
-		if (group->ctx == NULL) {
-			rc = -ENOMEM;
+		rc = acl_ctx_make(a, group, &list[g], match, stats, why, why_size);
+		if (rc != 0)
 			goto out;
-		}
 	}
 out:
 	acl_lists_fini(list);
@@ -163,7 +160,7 @@ struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters 
 	struct acl_build_stats own;
 	struct progress p = {progress, arg, now_ns()};
 	uint64_t start = now_ns();
-	size_t heap = heap_bytes();
+	size_t heap = acl_heap_bytes();
 	struct acl_match *match = NULL;
 	uint32_t *fresh = NULL, n_fresh = 0;
 	struct acl *a;
@@ -192,7 +189,7 @@ struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters 
 		goto give_back;
 	free(match);
 	free(fresh);
-	stats->bytes = RTE_MAX(heap_bytes(), heap) - heap;
+	stats->bytes = RTE_MAX(acl_heap_bytes(), heap) - heap;
 	stats->build_ns = now_ns() - start;
 	return a;
 
@@ -212,9 +209,12 @@ void acl_free(struct acl *a)
 {
 	if (a == NULL)
 		return;
-	for (unsigned g = 0; g < ACL_GROUPS; g++)
-		if (a->group[g].id == g)
-			rte_acl_free(a->group[g].ctx);
+	for (unsigned g = 0; g < ACL_GROUPS; g++) {
+		if (a->group[g].id != g)
+			continue;
+		rte_acl_free(a->group[g].ctx);
+		rte_acl_free(a->group[g].more);
+	}
 	free(a->verdict);
 	free(a->rule);
 	free(a);
