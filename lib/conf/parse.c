@@ -304,7 +304,7 @@ static struct conf *parse_text(
 		return NULL;
 	}
 	prepared = text_prepare(text, len, name, errs);
-	if (prepared == NULL)
+	if (prepared == NULL || syntax_check(prepared, name, errs) < 0)
 		goto fail;
 	config_init(&p.cfg);
 	if (config_read_string(&p.cfg, prepared) == CONFIG_TRUE)
@@ -322,7 +322,10 @@ static struct conf *parse_text(
 	sort_errors(&p, first);
 	if (errs->n_errors == errors)
 		return p.conf;
+	conf_free(p.conf);
+	return NULL;
 fail:
+	free(prepared);
 	conf_free(p.conf);
 	return NULL;
 }

@@ -126,6 +126,8 @@ int text_read(const char *path, size_t max, char **text, size_t *len, char why[1
 /* A copy of the text that libconfig reads without its surprises: see text.c. NULL after an error.
  */
 char *text_prepare(const char *text, size_t len, const char *name, struct errs *errs);
+/* 0, or -EINVAL after an error: prepared text that libconfig could not read (syntax.c). */
+int syntax_check(const char *text, const char *name, struct errs *errs);
 /* dir/name, or name when it is absolute or dir is "." or NULL. NULL: no memory. */
 char *text_join(const char *dir, const char *name);
 /* text in quotes, cut and escaped so that it is fit to print; returns buf. */
