@@ -55,8 +55,8 @@ static void with_samples(json_t *list)
 		if (i > 0)
 			putchar('\n');
 		print_bold(get_text(d, "reason"));
-		printf("  %s packets. %s\n", print_count(get_int(d, "packets")),
-			get_text(d, "sentence"));
+		printf("  %s packet%s. %s\n", print_count(get_int(d, "packets")),
+			get_int(d, "packets") == 1 ? "" : "s", get_text(d, "sentence"));
 		json_array_foreach (samples, k, s)
 			sample(s);
 		if (json_array_size(samples) == 0)

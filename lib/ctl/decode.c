@@ -36,7 +36,7 @@ static int has(const struct view *v, size_t n, const char *what)
 {
 	if (v->kept >= n)
 		return 1;
-	text_add(v->t, " [%s: %zu of %zu bytes]", what, v->kept, n);
+	text_add(v->t, "%s[%s: %zu of %zu bytes]", v->t->len ? " " : "", what, v->kept, n);
 	return 0;
 }
 
