@@ -135,9 +135,11 @@ static int bind_listen(struct listener *l, const struct sockaddr_un *at, const c
 	}
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
-	if (group != NULL && (lchown(path, (uid_t)-1, gid) < 0 || chmod(path, 0660) < 0)) {
-		rc = refuse(say, errno, "the control socket %s can't be given to group \"%s\": %s",
-			path, group, strerror(errno));
+	/* again, for an umask that took too much */
+	if ((group != NULL && lchown(path, (uid_t)-1, gid) < 0) ||
+		chmod(path, group != NULL ? 0660 : 0600) < 0) {
+		rc = refuse(say, errno, "the control socket %s can't be given to \"%s\": %s", path,
+			group != NULL ? group : "its owner", strerror(errno));
 		goto err_unlink;
 	}
 	if (listen(l->fd, BACKLOG) < 0) {
