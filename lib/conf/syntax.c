@@ -36,22 +36,10 @@ struct syntax {
 	struct errs *errs;
 };
 
-static void skip_space(struct syntax *s)
+static void skip_space(struct syntax *s) /* text_prepare took the comments out */
 {
-	for (;;) {
-		if (isspace((unsigned char)*s->at)) {
-			s->next_line += *s->at++ == '\n';
-		} else if (*s->at == '#' || (s->at[0] == '/' && s->at[1] == '/')) {
-			s->at += strcspn(s->at, "\n");
-		} else if (s->at[0] == '/' && s->at[1] == '*') {
-			const char *close = strstr(s->at + 2, "*/"); /* text_prepare saw it */
-
-			for (; close && s->at < close + 2; s->at++)
-				s->next_line += *s->at == '\n';
-		} else {
-			return;
-		}
-	}
+	for (; *s->at && strchr(" \t\r\n\f", *s->at); s->at++)
+		s->next_line += *s->at == '\n';
 }
 
 static size_t digits(const char *p)

@@ -49,6 +49,10 @@ static const struct {
 		PORT IFACE FILTER "# @include \"x\"\n/* @include */\n"
 				  "log = { file = \"a@b\"; };",
 		{{0}}},
+	{"comments of all kinds",
+		PORT IFACE FILTER "// a\n/**/arp/*\n*/=/* */{/*\n\n*/queue = 0; } # end",
+		{{5, "arp.queue", "found the integer 0"}}},
+	{"a comment without an end of its line", PORT IFACE FILTER "#", {{0}}},
 	{"long number", PORT "\narp = { queue = 9999999999999999999; };", {{2, "", "19 digits"}}},
 	{"long hex number", PORT "\narp = { queue = 0x10000000000000005; };",
 		{{2, "", "17 digits"}}},
