@@ -9,6 +9,7 @@
  */
 #include "../rulegen/flows.h"
 #include "../rulegen/gen.h"
+#include "table/acl_memo.h"
 #include "table/acl_write.h"
 
 #include <rte_cycles.h>
@@ -35,10 +36,12 @@ struct table {
 	struct acl *acl;
 	struct acl_build_stats stats;
 	double cycles[BURSTS][ROUNDS];
+	double memo[BURSTS][ROUNDS]; /* with a memory of the last lookups */
 };
 
 static struct table table[2 * RTE_DIM(list_size)];
 static unsigned n_tables;
+static struct acl_memo *memo;
 static struct acl_key key[FLOWS]; /* in the order of lookup */
 static const struct acl_key *keys[FLOWS];
 static volatile uint32_t sink;
@@ -107,8 +110,17 @@ static void set_keys(const struct acl *a)
 	}
 }
 
+static inline void look_up(const struct acl *a, unsigned group, const struct acl_key *const *k,
+	uint32_t *verdict, unsigned n, bool remember)
+{
+	if (remember)
+		acl_memo_classify(memo, a, group, k, verdict, n);
+	else
+		acl_classify(a, group, k, verdict, n);
+}
+
 /* Cycles per packet for both lookups, over all flows, warm. */
-static double measure(const struct table *t, unsigned burst)
+static double measure(const struct table *t, unsigned burst, bool remember)
 {
 	unsigned in = acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
 	unsigned out = acl_group_of(RULE_OUT, RULE_NONSECURE, RULE_ROUTE, PACKET_WHOLE);
@@ -121,9 +133,9 @@ static double measure(const struct table *t, unsigned burst)
 		if (pass == 20)
 			start = rte_rdtsc();
 		for (unsigned i = 0; i < FLOWS; i += burst) {
-			acl_classify(t->acl, in, &keys[i], verdict[0], burst);
+			look_up(t->acl, in, &keys[i], verdict[0], burst, remember);
 			if (two)
-				acl_classify(t->acl, out, &keys[i], verdict[1], burst);
+				look_up(t->acl, out, &keys[i], verdict[1], burst, remember);
 			sink = verdict[0][burst - 1] + verdict[1][burst - 1];
 		}
 	}
@@ -171,14 +183,14 @@ static double median(const double v[ROUNDS])
 static void print_table(void)
 {
 	printf("TSC cycles per packet, both lookups; medians of %d rounds\n", ROUNDS);
-	printf("%7s %-5s %9s %9s %9s %9s %8s %9s %9s\n", "rules", "lists", "burst 32", "burst 64",
-		"burst 128", "build s", "MB", "contexts", "compiled");
+	printf("%7s %-5s %9s %9s %9s %8s %9s %8s %9s %9s\n", "rules", "lists", "burst 32",
+		"burst 64", "burst 128", "64, memo", "build s", "MB", "contexts", "compiled");
 	for (unsigned i = 0; i < n_tables; i++) {
 		const struct table *t = &table[i];
 
-		printf("%7u %-5s %9.1f %9.1f %9.1f %9.3f %8.1f %9u %9u\n", t->n,
+		printf("%7u %-5s %9.1f %9.1f %9.1f %8.1f %9.3f %8.1f %9u %9u\n", t->n,
 			t->split ? "split" : "same", median(t->cycles[0]), median(t->cycles[1]),
-			median(t->cycles[2]), (double)t->stats.build_ns / 1e9,
+			median(t->cycles[2]), median(t->memo[1]), (double)t->stats.build_ns / 1e9,
 			(double)t->stats.bytes / 1e6, t->stats.n_contexts, t->stats.n_compiled);
 	}
 }
@@ -196,8 +208,9 @@ static void write_json(const char *path)
 		for (unsigned b = 0; b < BURSTS; b++) {
 			fprintf(f, "{\"rules\": %u, \"lists\": \"%s\", \"burst\": %u, ", t->n,
 				t->split ? "split" : "same", burst_size[b]);
-			fprintf(f, "\"cycles_per_packet\": %.2f, \"rounds\": [",
-				median(t->cycles[b]));
+			fprintf(f,
+				"\"cycles_per_packet\": %.2f, \"with_memo\": %.2f, \"rounds\": [",
+				median(t->cycles[b]), median(t->memo[b]));
 			for (unsigned r = 0; r < ROUNDS; r++)
 				fprintf(f, "%s%.2f", r ? ", " : "", t->cycles[b][r]);
 			fprintf(f,
@@ -253,8 +266,10 @@ static void run_rounds(void)
 {
 	for (unsigned r = 0; r < ROUNDS; r++)
 		for (unsigned b = 0; b < BURSTS; b++)
-			for (unsigned i = 0; i < n_tables; i++)
-				table[i].cycles[b][r] = measure(&table[i], burst_size[b]);
+			for (unsigned i = 0; i < n_tables; i++) {
+				table[i].cycles[b][r] = measure(&table[i], burst_size[b], false);
+				table[i].memo[b][r] = measure(&table[i], burst_size[b], true);
+			}
 }
 
 int main(int argc, char **argv)
@@ -285,6 +300,9 @@ int main(int argc, char **argv)
 		make_table(list_size[i], false, seed);
 		make_table(list_size[i], true, seed);
 	}
+	memo = acl_memo_new(SOCKET_ID_ANY);
+	if (memo == NULL)
+		fail("memo", "out of memory");
 	if (algorithm)
 		set_algorithm(algorithm);
 	for (unsigned i = 0; i < n_tables; i++)
@@ -295,6 +313,7 @@ int main(int argc, char **argv)
 		write_json(json);
 	for (unsigned i = 0; i < n_tables; i++)
 		acl_free(table[i].acl);
+	acl_memo_free(memo);
 	rte_eal_cleanup();
 	return 0;
 }

@@ -50,6 +50,7 @@ struct acl {
 	struct acl_group group[ACL_GROUPS];
 	uint8_t class[2][256]; /* [ACK bit][protocol]: equivalence classes of the rules at hand */
 	uint32_t n_rules;
+	uint64_t serial;             /* no two tables of one process have the same; from 1 */
 	struct acl_verdict *verdict; /* n_rules + 1 */
 	struct rule *rule;           /* n_rules, for showing; file strings owned here */
 };

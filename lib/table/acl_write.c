@@ -9,6 +9,7 @@
 #include "table/acl_parts.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,7 @@ struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters 
 	struct acl_build_stats *stats, void (*progress)(void *arg, unsigned done, unsigned of),
 	void *arg, char *why, size_t why_size)
 {
+	static atomic_ullong serial;
 	struct acl_build_stats own;
 	struct progress p = {progress, arg, now_ns()};
 	uint64_t start = now_ns();
@@ -176,6 +178,7 @@ struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters 
 	if (a == NULL || fresh == NULL)
 		goto no_memory;
 	a->n_rules = n;
+	a->serial = atomic_fetch_add(&serial, 1) + 1;
 	a->rule = copy_rules(rules, n);
 	a->verdict = calloc((size_t)n + 1, sizeof(a->verdict[0]));
 	if (a->rule == NULL || a->verdict == NULL)

@@ -4,6 +4,7 @@
  */
 #include "eal.h"
 
+#include "table/acl_memo.h"
 #include "table/acl_write.h"
 
 #include <setjmp.h>
@@ -476,6 +477,36 @@ static void test_no_memory(void **state)
 	acl_counters_free(c);
 }
 
+static void test_memo_flood(void **state)
+{
+	/* every packet new, then the same few: right answers whether it is remembering or resting
+	 */
+	struct rule r[] = {port_rule(17, RULE_OP_LT, 1000), proto_rule(6)};
+	struct acl_memo *memo = acl_memo_new(SOCKET_ID_ANY);
+	struct acl *a = build(r, 2);
+	unsigned group = acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
+	struct acl_key key[64];
+	const struct acl_key *keys[64];
+	uint32_t out[64];
+
+	assert_non_null(memo);
+	assert_non_null(a);
+	for (unsigned pass = 0; pass < 4000; pass++) {
+		for (unsigned i = 0; i < 64; i++) {
+			key[i] = (struct acl_key){.class = acl_class(a, i % 2 ? 17 : 50, false),
+				.src = pass < 2000 ? pass * 64 + i : i,
+				.dport = rte_cpu_to_be_16((uint16_t)(i * 31))};
+			keys[i] = &key[i];
+		}
+		acl_memo_classify(memo, a, group, keys, out, 1 + pass % 64);
+		for (unsigned i = 0; i < 1 + pass % 64; i++)
+			assert_int_equal(out[i], i % 2 && i * 31 < 1000);
+	}
+	acl_free(a);
+	acl_memo_free(memo);
+	acl_memo_free(NULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -497,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_memo_flood),
 	};
 
 	eal_up();

@@ -5,6 +5,7 @@
  */
 #include "eal.h"
 
+#include "table/acl_memo.h"
 #include "table/acl_write.h"
 #include "wire/addr.h"
 
@@ -207,6 +208,7 @@ static void mismatch(
 	fail_msg("the compiled filter and the walk disagree");
 }
 
+static struct acl_memo *memo;       /* over all lists, as a worker's */
 static unsigned matched, two_parts; /* packets that some rule decided; large lists */
 
 /* One burst of packets of one group, by acl_classify, and its first packet by acl_lookup too. */
@@ -215,7 +217,7 @@ static unsigned compare_burst(const struct acl *a, const struct rule *rules, uin
 	struct rule_packet p[ACL_BURST_MAX];
 	struct acl_key key[ACL_BURST_MAX];
 	const struct acl_key *keys[ACL_BURST_MAX];
-	uint32_t out[ACL_BURST_MAX];
+	uint32_t out[ACL_BURST_MAX], known[2][ACL_BURST_MAX];
 	unsigned n = 1 + below(chance(3) ? 40 : ACL_BURST_MAX);
 	uint8_t dir = (uint8_t)(1 + below(2)), zone = (uint8_t)(1 + below(2));
 	uint8_t scope = (uint8_t)(1 + below(2)), frag = (uint8_t)below(PACKET_FRAG_N);
@@ -238,12 +240,16 @@ static unsigned compare_burst(const struct acl *a, const struct rule *rules, uin
 		keys[i] = &key[i];
 	}
 	acl_classify(a, acl_group_of(dir, zone, scope, frag), keys, out, n);
+	for (unsigned i = 0; i < 2; i++) /* learnt, then remembered */
+		acl_memo_classify(memo, a, acl_group_of(dir, zone, scope, frag), keys, known[i], n);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t expected = acl_walk(rules, n_rules, &p[i]);
 
 		matched += expected != 0;
 		if (out[i] != expected)
 			mismatch(rules, &p[i], out[i], expected);
+		if (known[0][i] != expected || known[1][i] != expected)
+			mismatch(rules, &p[i], known[known[0][i] == expected][i], expected);
 		if (i == 0 && acl_lookup(a, &p[i]) != expected)
 			mismatch(rules, &p[i], acl_lookup(a, &p[i]), expected);
 	}
@@ -257,7 +263,9 @@ static void test_property(void **state)
 	struct acl *old = NULL;
 	unsigned total = 0, lists = 0;
 
+	memo = acl_memo_new(SOCKET_ID_ANY);
 	assert_non_null(counters);
+	assert_non_null(memo);
 	for (; total < COMPARISONS; lists++) {
 		struct style style = draw_style();
 		uint32_t n = draw_length();
@@ -287,6 +295,7 @@ static void test_property(void **state)
 	}
 	acl_free(old);
 	acl_counters_free(counters);
+	acl_memo_free(memo);
 	printf("seed %" PRIu64
 	       ": %u lists, %u packets agree, %u by a rule; %u tables in two parts\n",
 		seed, lists, total, matched, two_parts);
