@@ -60,7 +60,7 @@ static void with_samples(json_t *list)
 		json_array_foreach (samples, k, s)
 			sample(s);
 		if (json_array_size(samples) == 0)
-			printf("    (no sample)\n");
+			printf("    (no sample: of each walk only a few are kept)\n");
 	}
 	if (json_array_size(list) == 0)
 		printf("No packet was dropped.\n");

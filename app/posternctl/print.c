@@ -107,7 +107,8 @@ const char *print_us(double us)
 
 void print_json(json_t *value)
 {
-	json_dumpf(value, stdout, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+	json_dumpf(value, stdout,
+		JSON_REAL_PRECISION(15) | (isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT));
 	putchar('\n');
 }
 

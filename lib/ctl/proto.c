@@ -42,7 +42,7 @@ struct api_call {
 /* The line for an answer object, which is taken over. */
 static char *line_of(json_t *answer)
 {
-	char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	char *text = answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	char *line = NULL;
 	size_t len;
 

@@ -1,0 +1,119 @@
+/* Fuzzes the control protocol: a request of any bytes, to a daemon without an environment, with an
+ * empty one, and with a small one. The first byte chooses; the rest may hold several lines. Every
+ * answer must be one line of JSON.
+ */
+#include "ctl/ctl.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+	struct ports ports;
+	struct rule rule[2];
+	struct acl_verdict verdict[3];
+	struct acl acl;
+	struct nexthop nh[3];
+	struct route route[2];
+	struct routes routes;
+	struct root root;
+	struct dp_shared shared;
+	struct ctl_env env;
+} small;
+
+static int check(struct ctl_env *env, const char *path, struct errs *errs)
+{
+	errs_add(errs, path, 1, "x", "wrong");
+	return -1;
+}
+
+static void reload(struct ctl_env *env,
+	void (*done)(void *arg, int status, const struct errs *errs), void *arg)
+{
+	done(arg, 0, NULL);
+}
+
+/* Two interfaces, two rules, two routes, of constants alone: no EAL. */
+static void prepare(void)
+{
+	struct iface *i = small.ports.iface;
+
+	i[1] = (struct iface){.id = 1, .zone = RULE_SECURE, .flags = IFACE_UP, .name = "lan0"};
+	i[2] = (struct iface){.id = 2, .zone = RULE_NONSECURE, .flags = IFACE_UP, .name = "wan0"};
+	small.ports.n_ifaces = 3;
+	small.rule[0] = (struct rule){.zone = 3, .scope = 3, .dir = 3, .permit = true, .file = "r"};
+	small.rule[1] = small.rule[0];
+	small.verdict[1].permit = 1;
+	small.acl = (struct acl){.n_rules = 2, .rule = small.rule, .verdict = small.verdict};
+	for (unsigned g = 0; g < ACL_GROUPS; g++)
+		small.acl.group[g].constant = g % 3;
+	small.nh[1] = (struct nexthop){.type = NH_CONNECTED, .iface = 1};
+	small.nh[2] = (struct nexthop){.type = NH_BLACKHOLE};
+	small.route[0] = (struct route){.to = {10u << 24, 8}, .nh = 1};
+	small.route[1] = (struct route){.to = {11u << 24, 8}, .nh = 2};
+	small.routes =
+		(struct routes){.n_nh = 3, .n_routes = 2, .nh = small.nh, .route = small.route};
+	small.root = (struct root){
+		.generation = 1, .ports = &small.ports, .routes = &small.routes, .acl = &small.acl};
+	atomic_store(&small.shared.root, &small.root);
+	small.shared.tsc_hz = 1000000000;
+	small.env = (struct ctl_env){.version = "fuzz",
+		.shared = &small.shared,
+		.filterlog = filterlog_new(),
+		.check = check,
+		.reload = reload};
+}
+
+static void never(void *arg, char *answer)
+{
+	abort(); /* reload is done at once */
+}
+
+static void request(struct ctl_env *env, const char *line, size_t len)
+{
+	bool pending;
+	char *answer = ctl_handle(env, line, len, never, NULL, &pending);
+	json_t *json;
+	size_t n;
+
+	if (pending)
+		abort();
+	if (answer == NULL)
+		return;
+	n = strlen(answer);
+	json = json_loads(answer, 0, NULL);
+	if (n == 0 || strchr(answer, '\n') != answer + n - 1 || !json_is_object(json))
+		abort();
+	json_decref(json);
+	free(answer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct ctl_env empty;
+	struct ctl_env *envs[] = {&small.env, &empty, NULL};
+	const char *at, *end;
+	struct ctl_env *env;
+
+	if (small.env.version == NULL)
+		prepare();
+	if (size == 0)
+		return 0;
+	env = envs[data[0] % 3];
+	at = (const char *)data + 1;
+	for (end = (const char *)data + size; at < end; at++) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t len = newline ? (size_t)(newline - at) : (size_t)(end - at);
+		/* of exactly that size, so that reading on is seen */
+		char *line = malloc(len + !len);
+
+		memcpy(line, at, len);
+		request(env, line, len);
+		free(line);
+		at += len;
+	}
+	return 0;
+}
