@@ -33,7 +33,7 @@ static void answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
 	icmp = (struct rte_icmp_hdr *)(ip + 1);
 	icmp->icmp_type = ICMP4_ECHO_REPLY;
-	/* the type fell from 8 to 0: RFC 1624 */
+	/* the type fell from 8 to 0: RFC 1624. 0xffff stays: a message of zeros needs it */
 	sum = (uint32_t)icmp->icmp_cksum + RTE_BE16(ICMP4_ECHO << 8);
 	icmp->icmp_cksum = (uint16_t)(sum + (sum >> 16));
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
@@ -46,8 +46,7 @@ static void answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 
 	meta->key.src = ip->src_addr;
 	meta->key.dst = asker;
-	meta->key.sport = 0; /* type and code of the reply */
-	meta->key.dport = 0;
+	meta->key.sport = 0; /* the reply's type; the code stays */
 	meta->flags = META_OURS;
 	meta->l2_len = 0;
 }

@@ -105,9 +105,10 @@ static inline uint16_t output(
 	}
 	if (likely(!(meta->flags & META_OURS))) {
 		ip->time_to_live--;
-		/* RFC 1624: the checksum rises by what the field fell */
+		/* RFC 1624: the checksum rises by what the field fell; 0xffff is written as 0, as
+		 * it would be computed anew */
 		sum = (uint32_t)ip->hdr_checksum + RTE_BE16(0x0100);
-		ip->hdr_checksum = (uint16_t)(sum + (sum >> 16));
+		ip->hdr_checksum = (uint16_t)(sum + (sum >= UINT16_MAX));
 	}
 	prepend(m, hdr, hdr_len);
 	meta->flags |= META_FRAMED;
