@@ -65,8 +65,11 @@ static enum drop_reason transport(struct meta *meta, const uint8_t *l4, unsigned
 	}
 	memcpy(&key->sport, l4, 4); /* both ports */
 	if (meta->proto == IPPROTO_TCP) {
+		unsigned hdr_len = (l4[12] >> 4) * 4u;
+
 		meta->tcp_flags = l4[13];
-		if ((l4[12] >> 4) < 5)
+		if (hdr_len < sizeof(struct rte_tcp_hdr) ||
+			(hdr_len > len && meta->frag == PACKET_WHOLE))
 			return DROP_IP4_L4_TRUNCATED;
 	}
 	return DROP_NONE;
