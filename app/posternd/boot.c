@@ -91,8 +91,6 @@ static int new_worker(struct app *a, unsigned id)
 	w->lcore = id + 1;
 	w->socket = socket;
 	w->shared = &a->shared;
-	/* half of what a walk may hold is for the other sources: handoff, inject, waiting packets
-	 */
 	w->burst_packets = (uint16_t)RTE_MIN(a->conf->system.burst_packets, WALK_PACKETS_MAX);
 	w->burst_bytes = a->conf->system.burst_bytes;
 	w->ip_id = (uint16_t)rte_rdtsc();

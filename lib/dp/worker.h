@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 #define WORKER_RXQ_MAX 64
-#define WALK_PACKETS_MAX 256 /* rte_graph's streams never grow while a walk starts with no more */
+#define WALK_PACKETS_MAX 256 /* of all sources in one walk: what nodes and streams hold */
 #define SAMPLES_PER_REASON 4
 #define SAMPLE_BYTES 128
 #define GAP_SECONDS 64
@@ -152,6 +152,13 @@ static inline uint64_t worker_wall_ns(const struct worker *w)
 
 	return s->wall_ns +
 	       (uint64_t)((unsigned __int128)(w->now_tsc - s->wall_tsc) * 1000000000 / s->tsc_hz);
+}
+
+/* How many packets a source may still put into this walk, at most `most`. rte_graph calls the
+ * sources from the last of the map to the first: port_rx takes what the others leave. */
+static inline unsigned worker_room(const struct worker *w, unsigned most)
+{
+	return RTE_MIN(most, WALK_PACKETS_MAX - w->walk_packets);
 }
 
 /* Counts one packet as dropped for reason and keeps a sample of it; the packet is not freed. Its

@@ -10,15 +10,16 @@ enum { NEXT_ETH_INPUT, NEXT_PORT_TX };
 static unsigned take(struct worker *w, struct rte_mbuf **m, enum handoff_kind kind)
 {
 	const struct handoff *h = &w->shared->handoff;
-	unsigned n = 0;
+	unsigned n = 0, room = worker_room(w, ROOM);
 
-	for (unsigned from = 0; from < h->n_workers && n < ROOM; from++) {
+	for (unsigned from = 0; from < h->n_workers && n < room; from++) {
 		unsigned begin = (unsigned)((from + w->stats.walks) % h->n_workers);
 
 		if (begin != w->id)
-			n += link_packets_get(handoff_ring(h, begin, w->id, kind), m + n, ROOM - n);
+			n += link_packets_get(handoff_ring(h, begin, w->id, kind), m + n, room - n);
 	}
 	w->stats.handoff_in[kind] += n;
+	w->walk_packets += n;
 	return n;
 }
 
@@ -34,7 +35,6 @@ static uint16_t process(
 	node_source_send(graph, node, NEXT_ETH_INPUT, rx);
 	tx = take(w, (struct rte_mbuf **)node->objs, HANDOFF_TX);
 	node_source_send(graph, node, NEXT_PORT_TX, tx);
-	w->walk_packets += rx + tx;
 	return (uint16_t)(rx + tx);
 }
 

@@ -12,7 +12,8 @@ static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	unsigned n = link_packets_get(&w->link.inject, (struct rte_mbuf **)node->objs, ROOM);
+	unsigned n = link_packets_get(
+		&w->link.inject, (struct rte_mbuf **)node->objs, worker_room(w, ROOM));
 	uint16_t next[ROOM];
 
 	if (n == 0)

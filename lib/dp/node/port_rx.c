@@ -44,7 +44,7 @@ static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	unsigned total = 0, room = w->burst_packets;
+	unsigned total = 0, room = worker_room(w, w->burst_packets);
 	unsigned first = w->n_rxq ? (unsigned)(w->stats.walks % w->n_rxq) : 0;
 
 	for (unsigned i = 0; i < w->n_rxq && room > 0; i++) {
