@@ -6,18 +6,18 @@
 
 enum { NEXT_IP4_ROUTE, NEXT_ICMP4_ERROR, NEXT_DROP };
 
-#define ROOM 32
+#define ROOM 64 /* packets per walk */
 
-static uint16_t process(
-	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+/* Packets of one neighbour; how many. */
+static unsigned release(
+	struct rte_graph *graph, struct rte_node *node, struct worker *w, unsigned room)
 {
-	struct worker *w = node_worker(node);
 	enum drop_reason fate;
 	unsigned n, next;
 
-	if (likely(w->stats.neigh_waiting == 0))
+	n = room ? neigh_wait_take(w, (struct rte_mbuf **)node->objs, room, &fate) : 0;
+	if (n == 0)
 		return 0;
-	n = neigh_wait_take(w, (struct rte_mbuf **)node->objs, ROOM, &fate);
 	next = fate == DROP_NONE          ? NEXT_IP4_ROUTE
 	       : fate == DROP_NEIGH_STALE ? NEXT_DROP
 					  : NEXT_ICMP4_ERROR;
@@ -30,7 +30,20 @@ static uint16_t process(
 	}
 	node_source_send(graph, node, next, n);
 	w->walk_packets += n;
-	return (uint16_t)n;
+	return n;
+}
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	struct worker *w = node_worker(node);
+	unsigned total = 0, n;
+
+	if (likely(w->stats.neigh_waiting == 0))
+		return 0;
+	while ((n = release(graph, node, w, worker_room(w, ROOM - total))) > 0)
+		total += n;
+	return (uint16_t)total;
 }
 
 const struct node node_neigh_ready = {

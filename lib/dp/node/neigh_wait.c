@@ -48,8 +48,10 @@ void neigh_wait_free(struct neigh_wait *nw)
 	rte_free(nw);
 }
 
-/* The slot of a neighbour that waits, or (make) a free one, or NULL. */
-static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool make)
+/* The slot of a neighbour that waits, or (ready) whose packets are about to go, or NULL. free_slot
+ * (may be NULL) gets a free one instead. */
+static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready,
+	struct slot **free_slot)
 {
 	const struct slot *empty = NULL;
 
@@ -59,16 +61,19 @@ static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t a
 		if (s->state == SLOT_FREE) {
 			if (empty == NULL)
 				empty = s;
-		} else if (s->state == SLOT_WAITING && s->addr == addr && s->iface == iface) {
+		} else if ((s->state == SLOT_WAITING || (ready && s->state == SLOT_READY)) &&
+			   s->addr == addr && s->iface == iface) {
 			return (struct slot *)(uintptr_t)s;
 		}
 	}
-	return make ? (struct slot *)(uintptr_t)empty : NULL;
+	if (free_slot)
+		*free_slot = (struct slot *)(uintptr_t)empty;
+	return NULL;
 }
 
 bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, uint32_t addr)
 {
-	return find(nw, iface, addr, false) != NULL;
+	return find(nw, iface, addr, true, NULL) != NULL;
 }
 
 static void settle(struct neigh_wait *nw, struct slot *s, enum slot_state state)
@@ -80,7 +85,7 @@ static void settle(struct neigh_wait *nw, struct slot *s, enum slot_state state)
 
 void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready)
 {
-	struct slot *s = find(nw, iface, addr, false);
+	struct slot *s = find(nw, iface, addr, false, NULL);
 
 	if (s)
 		settle(nw, s, ready ? SLOT_READY : SLOT_FAILED);
@@ -134,13 +139,17 @@ static void ask(struct worker *w, uint16_t iface, uint32_t addr)
 	link_event_put(&w->link, &e);
 }
 
-/* Keeps the packet; or says why not. */
+/* Keeps the packet, behind those that wait already, also when these are about to go (but one that
+ * was among them and finds the neighbour gone waits anew); or says why not. */
 static enum drop_reason wait(struct worker *w, struct rte_mbuf *m, uint16_t iface, uint32_t addr)
 {
 	struct neigh_wait *nw = w->neigh_wait;
-	struct slot *s = find(nw, iface, addr, true);
+	struct slot *empty = NULL;
+	struct slot *s = find(nw, iface, addr, !(meta_of(m)->flags & META_WAITED), &empty);
 	unsigned room = RTE_MIN((unsigned)w->root->ip4.neigh_queue, (unsigned)QUEUE_MAX);
 
+	if (s == NULL)
+		s = empty;
 	if (s == NULL || nw->packets >= PACKETS_MAX || s->n >= room)
 		return DROP_NEIGH_QUEUE_FULL;
 	if (s->state == SLOT_FREE) {
@@ -149,8 +158,9 @@ static enum drop_reason wait(struct worker *w, struct rte_mbuf *m, uint16_t ifac
 			.addr = addr,
 			.began_tsc = w->now_tsc};
 	}
-	if (s->asked_tsc == 0 ||
-		w->now_tsc - s->asked_tsc > w->shared->tsc_hz / 1000 * ASK_AGAIN_MS) {
+	if (s->state == SLOT_WAITING &&
+		(s->asked_tsc == 0 ||
+			w->now_tsc - s->asked_tsc > w->shared->tsc_hz / 1000 * ASK_AGAIN_MS)) {
 		ask(w, iface, addr);
 		s->asked_tsc = w->now_tsc;
 	}
