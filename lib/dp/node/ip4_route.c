@@ -93,9 +93,11 @@ static inline uint16_t route(const struct root *root, struct meta *meta, uint16_
 		 */
 		if (nh->iface == meta->in_if || !(out->flags & IFACE_BCAST_FORWARD))
 			meta->scope = RULE_LOCAL;
-	} else if (unlikely(meta->flags & META_L2_GROUP)) {
-		return node_drop(meta, DROP_IP4_L2_BROADCAST, NEXT_DROP);
 	}
+	/* RFC 1122 section 3.3.6; RFC 1812 section 5.3.4: nor is one forwarded as a broadcast */
+	if (unlikely(meta->flags & META_L2_GROUP) &&
+		(nh->type != NH_BROADCAST || meta->scope == RULE_ROUTE))
+		return node_drop(meta, DROP_IP4_L2_BROADCAST, NEXT_DROP);
 	return NEXT_ACL_IN;
 }
 
