@@ -13,7 +13,7 @@ enum meta_flag {
 	META_OURS = 1,     /* we made it: local, skips acl_in */
 	META_EXEMPT = 2,   /* ... and the filter: an ICMP error of ours */
 	META_L2_GROUP = 4, /* came in a broadcast or multicast frame */
-	META_LOGGED = 8,   /* a filter log record was written for it */
+	META_LOGGED = 8,   /* a filter log record says that it is dropped */
 	META_WAITED = 16,  /* waited for its neighbour */
 	META_FRAMED = 32,  /* the data begins with an Ethernet header; else with the IP header */
 };

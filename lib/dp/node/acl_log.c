@@ -10,7 +10,8 @@ void acl_log(struct worker *w, struct rte_mbuf *m, uint8_t dir, uint32_t verdict
 	const struct acl_key *key = &meta->key;
 	struct event e = {.kind = EVENT_FILTER_LOG, .worker = (uint8_t)w->id};
 
-	meta->flags |= META_LOGGED;
+	if (reason != DROP_NONE) /* one that was let through may still be dropped, and logged so */
+		meta->flags |= META_LOGGED;
 	if (!bucket_take(&w->log, w->now_tsc)) {
 		w->log_pending_left_out++;
 		w->stats.log_left_out++;
