@@ -53,7 +53,7 @@ struct conf_system {
 
 struct conf_port {
 	char name[CONF_NAME_MAX];
-	char *device; /* PCI address ("0000:03:00.0") or vdev string ("net_tap0,iface=t0") */
+	char *device; /* full PCI address ("0000:03:00.0") or vdev string ("net_tap0,iface=t0") */
 	uint16_t mtu; /* of the largest IP packet, CONF_MTU_MIN to CONF_MTU_MAX, default 1500 */
 	bool has_mac;
 	struct mac mac; /* set on the device */
@@ -106,8 +106,8 @@ struct conf_neigh { /* static */
 struct conf_ip4 {
 	enum conf_options options;
 	uint8_t ttl;              /* of packets that we send, default 64 */
-	uint32_t icmp_error_rate; /* a second, over all workers; 0: none are sent */
-	uint32_t icmp_echo_rate;  /* echo replies a second over all workers; 0: none */
+	uint32_t icmp_error_rate; /* a second, over all workers; 0: none are sent; default 1000 */
+	uint32_t icmp_echo_rate;  /* echo replies a second over all workers; 0: none; default 1000 */
 	bool martians_drop;       /* drop martian sources (default) */
 };
 
@@ -127,7 +127,7 @@ enum conf_log_to { CONF_LOG_NONE, CONF_LOG_FILE, CONF_LOG_SYSLOG };
 struct conf_log { /* the filter log */
 	enum conf_log_to to;
 	char *file;
-	uint32_t rate, burst; /* records a second over all workers; what is left out is counted */
+	uint32_t rate, burst; /* records a second over all workers, 1000 and 1000; the rest is counted */
 	uint16_t n_drops;     /* names of drop reasons that are logged besides log rules */
 	char **drops;         /* checked by whoever knows the reasons: lib/dp */
 };
@@ -149,7 +149,7 @@ struct conf {
 	struct conf_neigh *neighs;
 	struct rule *rules; /* in order: each rule's file strings are owned by conf */
 	uint16_t n_files;
-	char **files; /* rule files and the config itself, for rule.file */
+	char **files; /* for rule.file: [0] the config itself, then rule files with their folder */
 	bool classic_tunnel_match_any;
 	struct conf_ip4 ip4;
 	struct conf_arp arp;
