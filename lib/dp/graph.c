@@ -88,7 +88,7 @@ int graph_init(struct worker *w)
 	w->graph = rte_graph_lookup(name);
 	rte_graph_foreach_node(count, off, w->graph, node)
 	{
-		memcpy(node->ctx, &w, sizeof(w));
+		*node_ctx(node) = (struct node_ctx){.worker = w};
 		/* twice a walk's packets, so that no stream grows later */
 		__rte_node_stream_alloc_size(w->graph, node, 2 * WALK_PACKETS_MAX);
 		node->realloc_count = 0;
@@ -101,6 +101,16 @@ void graph_fini(struct worker *w)
 	if (w->graph)
 		rte_graph_destroy(w->graph_id);
 	w->graph = NULL;
+}
+
+/* Cycles of all calls, from those of every WALKS_PER_TIMED-th walk. */
+static uint64_t cycles(const struct rte_node *node)
+{
+	uint64_t timed = ((const struct node_ctx *)node->ctx)->timed_packets;
+
+	if (timed == 0)
+		return node->total_cycles * WALKS_PER_TIMED;
+	return (uint64_t)((unsigned __int128)node->total_cycles * node->total_objs / timed);
 }
 
 unsigned graph_nodes(const struct worker *w, struct graph_node_info *out, unsigned max)
@@ -121,7 +131,7 @@ unsigned graph_nodes(const struct worker *w, struct graph_node_info *out, unsign
 		if (node) {
 			out[i].calls = node->total_calls;
 			out[i].packets = node->total_objs;
-			out[i].cycles = node->total_cycles;
+			out[i].cycles = cycles(node);
 			out[i].reallocs = node->realloc_count;
 		}
 	}

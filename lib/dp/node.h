@@ -9,6 +9,8 @@
 
 #include <rte_graph_worker.h>
 
+#define WALKS_PER_TIMED 16 /* every so many walks, the cycles of each node are taken */
+
 /* A node as graph.c lists it. */
 struct node {
 	const char *name;
@@ -23,12 +25,47 @@ struct node {
 extern const struct node *const node_map[];
 extern const unsigned node_map_n;
 
+/* What a node keeps in rte_graph's 16 bytes of context. */
+struct node_ctx {
+	struct worker *worker;
+	uint64_t timed_packets; /* packets of the walks whose cycles were taken */
+};
+_Static_assert(sizeof(struct node_ctx) == sizeof(((struct rte_node *)0)->ctx), "rte_graph's room");
+
+static inline struct node_ctx *node_ctx(struct rte_node *node)
+{
+	return (struct node_ctx *)node->ctx;
+}
+
 static inline struct worker *node_worker(const struct rte_node *node)
 {
-	struct worker *w;
+	return ((const struct node_ctx *)node->ctx)->worker;
+}
 
-	memcpy(&w, node->ctx, sizeof(w));
-	return w;
+/* Runs every source, then every node that has packets, until none has. As rte_graph_walk, but it
+ * reads the TSC around each node only when asked: twice a node is 7 of a packet's 97 cycles at burst
+ * 64. */
+static inline void node_walk(struct rte_graph *graph, bool timed)
+{
+	uint32_t head = graph->head;
+
+	while (likely(head != graph->tail)) {
+		struct rte_node *node = RTE_PTR_ADD(graph, graph->cir_start[(int32_t)head++]);
+		uint64_t begin = timed ? rte_rdtsc() : 0;
+		uint16_t n = node->process(graph, node, node->objs, node->idx);
+
+		node->total_calls++;
+		node->total_objs += n;
+		if (timed) {
+			node->total_cycles += rte_rdtsc() - begin;
+			node_ctx(node)->timed_packets += n;
+		}
+		node->idx = 0;
+		/* sources stand before the circle, at negative places */
+		if (likely((int32_t)head > 0))
+			head &= graph->cir_mask;
+	}
+	graph->tail = 0;
 }
 
 /* Sends n packets of objs (the node's own stream) on, packet i to next[i]. A burst that goes one

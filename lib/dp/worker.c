@@ -3,7 +3,6 @@
 #include "dp/node/nodes.h"
 
 #include <errno.h>
-#include <rte_graph_worker.h>
 #include <rte_malloc.h>
 
 #define SAMPLES_PER_WALK 8
@@ -91,7 +90,7 @@ unsigned worker_walk(struct worker *w)
 	orders(w);
 	w->walk_packets = 0;
 	w->sample_budget = SAMPLES_PER_WALK;
-	rte_graph_walk(w->graph);
+	node_walk(w->graph, w->stats.walks % WALKS_PER_TIMED == 0);
 	w->stats.walks++;
 	if (w->walk_packets) {
 		w->stats.busy_walks++;
