@@ -107,8 +107,8 @@ struct conf_ip4 {
 	enum conf_options options;
 	uint8_t ttl;              /* of packets that we send, default 64 */
 	uint32_t icmp_error_rate; /* a second, over all workers; 0: none are sent; default 1000 */
-	uint32_t icmp_echo_rate;  /* echo replies a second over all workers; 0: none; default 1000 */
-	bool martians_drop;       /* drop martian sources (default) */
+	uint32_t icmp_echo_rate; /* echo replies a second over all workers; 0: none; default 1000 */
+	bool martians_drop;      /* drop martian sources (default) */
 };
 
 struct conf_arp {
@@ -127,9 +127,10 @@ enum conf_log_to { CONF_LOG_NONE, CONF_LOG_FILE, CONF_LOG_SYSLOG };
 struct conf_log { /* the filter log */
 	enum conf_log_to to;
 	char *file;
-	uint32_t rate, burst; /* records a second over all workers, 1000 and 1000; the rest is counted */
-	uint16_t n_drops;     /* names of drop reasons that are logged besides log rules */
-	char **drops;         /* checked by whoever knows the reasons: lib/dp */
+	uint32_t rate,
+		burst; /* records a second over all workers, 1000 and 1000; the rest is counted */
+	uint16_t n_drops; /* names of drop reasons that are logged besides log rules */
+	char **drops;     /* checked by whoever knows the reasons: lib/dp */
 };
 
 struct conf_control {
