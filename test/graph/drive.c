@@ -246,13 +246,27 @@ void rig_expect_drops(enum drop_reason reason, uint64_t n, const char *file, int
 	rig_mark();
 }
 
-void rig_expect_drop_of(unsigned port, const struct frame *f, enum drop_reason reason,
-	const char *file, int line)
+void rig_expect_drop_of(
+	unsigned port, const struct frame *f, enum drop_reason reason, const char *file, int line)
 {
 	rig_put(port, f);
 	rig_run();
 	rig_expect_nothing(file, line);
 	rig_expect_drops(reason, 1, file, line);
+}
+
+void rig_expect_routed(unsigned from, const struct frame *f, unsigned port, uint32_t host,
+	uint16_t vlan, const char *file, int line)
+{
+	static struct frame want;
+	struct l2 l2 = l2_to(host, port, vlan);
+
+	frame_routed(&want, f, &l2);
+	rig_put(from, f);
+	rig_run();
+	rig_expect_frame(port, &want, file, line);
+	rig_expect_nothing(file, line);
+	rig_expect_drops(DROP_NONE, 0, file, line);
 }
 
 /* --- soundness */

@@ -179,12 +179,14 @@ void frame_echo_reply(struct frame *out, const struct frame *in, uint8_t ttl, co
 	o[20] = 0;
 	put16(o + 22, 0);
 	put16(o + 22, frame_cksum(o + 20, len - 20));
+	if (o[22] == 0 && o[23] == 0) /* the same, and what an update in place gives */
+		put16(o + 22, 0xffff);
 	out->len = at + len;
 	frame_fix_ip(out, at);
 }
 
-void frame_icmp_error(struct frame *out, const struct frame *in, const struct icmp_error *e,
-	const struct l2 *l2)
+void frame_icmp_error(
+	struct frame *out, const struct frame *in, const struct icmp_error *e, const struct l2 *l2)
 {
 	unsigned len, at;
 	const uint8_t *ip = ip_of(in, &len);

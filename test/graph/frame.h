@@ -69,8 +69,8 @@ struct icmp_error {
 	uint32_t from;
 	uint8_t ttl;
 };
-void frame_icmp_error(struct frame *out, const struct frame *in, const struct icmp_error *e,
-	const struct l2 *l2);
+void frame_icmp_error(
+	struct frame *out, const struct frame *in, const struct icmp_error *e, const struct l2 *l2);
 /* An ARP packet. */
 struct arp_spec {
 	struct l2 l2;

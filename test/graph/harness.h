@@ -59,9 +59,9 @@ void rig_swapped(struct tables *old);              /* the others */
 
 /* --- packets */
 
-struct spec spec_udp(void);  /* HOST_A on LAN to HOST_B, ports 4000 and 53, 18 bytes */
-struct spec spec_tcp(void);  /* likewise, SYN to port 80 */
-struct spec spec_echo(void); /* likewise, an echo request with 56 bytes */
+struct spec spec_udp(void);               /* HOST_A on LAN to HOST_B, ports 4000 and 53, 18 bytes */
+struct spec spec_tcp(void);               /* likewise, SYN to port 80 */
+struct spec spec_echo(void);              /* likewise, an echo request with 56 bytes */
 struct spec spec_from_wan(struct spec s); /* the other way: HOST_B to HOST_A, in by WAN */
 struct mac6 port_mac(unsigned port);
 struct mac6 host_mac(uint32_t addr);
@@ -96,8 +96,8 @@ void rig_expect_nothing(const char *file, int line);
 void rig_expect_drops(enum drop_reason reason, uint64_t n, const char *file, int line);
 /* Puts the frame, runs, and expects exactly this drop and no frame. */
 #define expect_drop_of(port, f, reason) rig_expect_drop_of(port, f, reason, __FILE__, __LINE__)
-void rig_expect_drop_of(unsigned port, const struct frame *f, enum drop_reason reason,
-	const char *file, int line);
+void rig_expect_drop_of(
+	unsigned port, const struct frame *f, enum drop_reason reason, const char *file, int line);
 
 /* What must hold after everything: the conservation law, every buffer in its place, streams that
  * never grew. Says what does not; true when all is well. rig_discard was called before. */
@@ -106,3 +106,10 @@ bool rig_sound(void);
 /* cmocka's setup and teardown of each test: marks; discards, checks soundness. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+/* Puts the frame and expects it, and nothing else, routed to the host. */
+#define expect_routed(from, f, port, host, vlan) \
+	rig_expect_routed(from, f, port, host, vlan, __FILE__, __LINE__)
+void rig_expect_routed(unsigned from, const struct frame *f, unsigned port, uint32_t host,
+	uint16_t vlan, const char *file, int line);
