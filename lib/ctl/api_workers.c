@@ -11,10 +11,14 @@
 
 static const char *state_of(const struct worker *w, const struct dp_shared *s, uint64_t now)
 {
+	uint64_t last = api_count(&w->last_walk_tsc);
+
 	if (w->lcore >= RTE_MAX_LCORE || rte_eal_get_lcore_state(w->lcore) != RUNNING)
 		return "stopped";
-	if (now > w->last_walk_tsc && now - w->last_walk_tsc > STALLED_S * s->tsc_hz)
-		return "waiting"; /* asleep without traffic, or stuck: since_walk_us tells */
+	if (last == 0)
+		return "resting"; /* nothing to do */
+	if (now > last && now - last > STALLED_S * s->tsc_hz)
+		return "stalled";
 	return "running";
 }
 
