@@ -42,7 +42,8 @@ struct ctl_env {
 	struct ctl_memory memory;
 	const char *const *notes; /* sentences of what boot chose */
 	unsigned n_notes;
-	/* Sums of rule counters when their id was freed, subtracted from what workers count: by id. */
+	/* Sums of rule counters when their id was freed, subtracted from what workers count: by id.
+	 */
 	const struct rule_counter *counter_base;
 	struct acl_build_stats acl_stats; /* of the table in use; the app updates it */
 	uint32_t reloads, reloads_failed;
@@ -51,8 +52,8 @@ struct ctl_env {
 	/* Checks a file (NULL: the running one's path) without applying it. Errors in errs; fills
 	 * counts for the answer. 0 or -EINVAL. */
 	int (*check)(struct ctl_env *env, const char *path, struct errs *errs);
-	/* Starts a reload of config_path; done is called once from the event loop, now or later, with
-	 * the errors (status 0: applied, -EINVAL: refused, -EBUSY: one is under way). */
+	/* Starts a reload of config_path; done is called once from the event loop, now or later,
+	 * with the errors (status 0: applied, -EINVAL: refused, -EBUSY: one is under way). */
 	void (*reload)(struct ctl_env *env,
 		void (*done)(void *arg, int status, const struct errs *errs), void *arg);
 	void *app;

@@ -23,9 +23,10 @@ struct filterlog *filterlog_new(void);
 void filterlog_free(struct filterlog *l);
 
 /* Where records go from now on. path: of the file (FILTERLOG_FILE), created 0640, appended to. For
- * FILTERLOG_SYSLOG path is the datagram socket, NULL: /dev/log. 0 or -errno with a sentence in why; on
- * failure the old destination stays. */
-int filterlog_open(struct filterlog *l, enum filterlog_to to, const char *path, char *why, size_t why_size);
+ * FILTERLOG_SYSLOG path is the datagram socket, NULL: /dev/log. 0 or -errno with a sentence in why;
+ * on failure the old destination stays. */
+int filterlog_open(
+	struct filterlog *l, enum filterlog_to to, const char *path, char *why, size_t why_size);
 /* Opens the file anew under the same name (SIGHUP, after logrotate). 0 or -errno. */
 int filterlog_reopen(struct filterlog *l);
 
