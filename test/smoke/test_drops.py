@@ -10,7 +10,8 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
 from lab import wait_until
-from world import CONTROL, SYSTEM, Sentinel, ether, exactly, icmp_errors, is_ip
+from world import CONTROL, SYSTEM, Sentinel, ether, exactly, icmp_errors, ip4, \
+    is_ip
 
 CONF = """
 interfaces = (
@@ -70,7 +71,8 @@ NOT_FROM_OUTSIDE = {
 def world(module_labs):
     lab = module_labs("lan", "wan")
     lab.daemon = lab.start(
-        SYSTEM + lab.ports("pcap") + CONF.format(lan=lab.lan.mac, wan=lab.wan.mac) + CONTROL)
+        SYSTEM + lab.ports("pcap") + CONF.format(lan=lab.lan.mac, wan=lab.wan.mac)
+        + CONTROL + ip4())
     return lab
 
 
