@@ -1,9 +1,10 @@
 /* Writes the frames of the pipeline bench, one or more per flow of flows.h, as a pcap file:
  *
- *     flowpcap --size 64|1438|imix --mac DST > FILE
+ *     flowpcap --size 64|1438|imix [--flows N] [--mac DST] > FILE
  *
- * Sizes are those on the wire, with Ethernet's FCS, which the file leaves out as devices do. imix is
- * 64 x 7, 570 x 4, 1438 x 1.
+ * Sizes are those on the wire, with Ethernet's FCS, which the file leaves out as devices do. imix
+ * is 64 x 7, 570 x 4, 1438 x 1. Flows beyond the 1,024 have their addresses and service, and source
+ * ports that rulegen's rules tell from theirs no better: they too meet the last rule first.
  */
 #include "../rulegen/flows.h"
 
@@ -60,15 +61,28 @@ static unsigned make(uint8_t *p, const struct flow *f, unsigned size, const stru
 	return len;
 }
 
-static int write_file(unsigned size, const struct mac *dst)
+/* Above all source ports that rulegen names, and below 32768, which it compares with. */
+#define MORE_SPORTS 17200
+#define FLOWS_MAX (FLOWS * 1024)
+
+static struct flow flow_beyond(unsigned i)
+{
+	struct flow f = flow_of(i % FLOWS);
+
+	if (i >= FLOWS)
+		f.sport = (uint16_t)(MORE_SPORTS + i / FLOWS * 13);
+	return f;
+}
+
+static int write_file(unsigned size, unsigned flows, const struct mac *dst)
 {
 	const uint32_t header[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1 /* Ethernet */};
-	unsigned n = size ? FLOWS : 3 * FLOWS; /* 3,072 frames hold the mix evenly */
+	unsigned n = size ? flows : 3 * flows; /* a multiple of 12 holds the mix evenly */
 	uint8_t frame[2048];
 
 	fwrite(header, sizeof(header), 1, stdout);
 	for (unsigned i = 0; i < n; i++) {
-		struct flow f = flow_of(i % FLOWS);
+		struct flow f = flow_beyond(i % flows);
 		unsigned len = make(frame, &f, size ? size : imix[i % 12], dst);
 		const uint32_t record[] = {i / 1000000, i % 1000000, len, len};
 
@@ -80,24 +94,32 @@ static int write_file(unsigned size, const struct mac *dst)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"size", required_argument, NULL, 's'}, {"mac", required_argument, NULL, 'm'}, {0}};
+	static const struct option options[] = {{"size", required_argument, NULL, 's'},
+		{"mac", required_argument, NULL, 'm'}, {"flows", required_argument, NULL, 'f'},
+		{0}};
 	struct mac dst = {{2, 0, 0, 0, 0, 1}};
 	const char *size = NULL;
 	unsigned bytes = 0;
+	unsigned long flows = FLOWS;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 's')
 			size = optarg;
+		else if (c == 'f')
+			flows = strtoul(optarg, NULL, 10);
 		else if (c != 'm' || mac_parse(optarg, &dst) < 0)
 			size = "";
 	}
 	if (size && strcmp(size, "imix") != 0)
 		bytes = (unsigned)strtoul(size, NULL, 10);
-	if (size == NULL || (strcmp(size, "imix") != 0 && (bytes < 64 || bytes > 1518))) {
-		fprintf(stderr, "usage: flowpcap --size 64..1518|imix [--mac DST] > FILE\n");
+	if (size == NULL || (strcmp(size, "imix") != 0 && (bytes < 64 || bytes > 1518)) ||
+		flows < FLOWS || flows > FLOWS_MAX || flows % FLOWS != 0) {
+		fprintf(stderr,
+			"usage: flowpcap --size 64..1518|imix [--flows N] [--mac DST] > FILE\n"
+			"N: a multiple of %d, at most %d\n",
+			FLOWS, FLOWS_MAX);
 		return 2;
 	}
-	return write_file(bytes, &dst);
+	return write_file(bytes, (unsigned)flows, &dst);
 }

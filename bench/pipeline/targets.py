@@ -1,0 +1,70 @@
+"""What the bench holds posternd to. Ratios and differences within one run, never times."""
+
+import reload as reloads
+from stats import median, spread
+
+WIRE_RATIO = 1.9
+THOUSAND_ABOVE = 100
+HUNDRED_THOUSAND_RATIO = 3
+GAP_RATIO = 2
+
+
+def _line(name, limit, found, reached):
+    return {"target": name, "limit": limit, "found": found, "reached": reached}
+
+
+def _lists(result, feed, rules):
+    return [s for s in (False, True) if result.rounds(feed, rules, s)]
+
+
+def _name(split):
+    return "split" if split else "shared"
+
+
+def _forward(result):
+    ratio = result.to_wire("64")
+    if ratio:
+        yield _line("one rule, 64 bytes: cycles per packet over testpmd's", f"≤ {WIRE_RATIO}",
+                    spread(ratio, 2), median(ratio) <= WIRE_RATIO)
+
+
+def _thousand(result):
+    for feed in ("64", "64-many"):
+        for split in _lists(result, feed, 1000):
+            above = result.above_one(feed, 1000, split)
+            yield _line(f"1,000 rules, {_name(split)} list, feed {feed}: cycles above one rule",
+                        f"≤ {THOUSAND_ABOVE}", spread(above), median(above) <= THOUSAND_ABOVE)
+
+
+def _hundred_thousand(result):
+    for feed in ("64", "64-many"):
+        for split in _lists(result, feed, 100000):
+            ten = result.filter_cost(feed, 10, split)
+            ratio = [a / b for a, b in zip(result.filter_cost(feed, 100000, split), ten)]
+            nodes = [a / b for a, b in zip(result.filter_nodes(feed, 100000, split),
+                                           result.filter_nodes(feed, 10, split))]
+            if ratio:
+                yield _line(f"100,000 rules, {_name(split)} list, feed {feed}: filter cost over "
+                            "that of 10", f"≤ {HUNDRED_THOUSAND_RATIO}",
+                            f"{spread(ratio, 2)}; filter nodes alone {spread(nodes, 2)}",
+                            median(ratio) <= HUNDRED_THOUSAND_RATIO)
+
+
+def _reload(result):
+    r = result.data.get("reload")
+    if not r:
+        return
+    lost = reloads.lost(r)
+    yield _line(f"reload of {r['rules']:,} rules under load: packets lost", "0",
+                f"{lost} lost, {r['dropped']} dropped, of {sum(x['sent'] for x in r['runs']):,}",
+                lost == 0 and r["dropped"] == 0)
+    yield _line("the same: longest gap between two walks, over that without reload",
+                f"≤ {GAP_RATIO}",
+                f"{reloads.ratio(r):.2f}: {spread(reloads.gaps(r, True), 0)} µs with, "
+                f"{spread(reloads.gaps(r, False), 0)} µs without",
+                reloads.ratio(r) <= GAP_RATIO)
+
+
+def check(result):
+    return [line for part in (_forward, _thousand, _hundred_thousand, _reload)
+            for line in part(result)]
