@@ -65,7 +65,7 @@ def options(argv):
                    help="measure what was built there; otherwise build/ is made first")
     p.add_argument("--lock", metavar="FILE",
                    help="on a machine with other users: hold this lock (flock) while measuring, "
-                        "half a minute at a time")
+                        "one round at a time")
     p.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=ROOT / "bench/results",
                    help="where the result goes; bench/results")
     p.add_argument("--show", type=pathlib.Path, metavar="FILE",
@@ -146,8 +146,8 @@ def measure(bench, o, say):
             "seconds": o.seconds, "feeds": o.sizes, "wire": {}, "daemon": []}
     steal, begin = machine.steal_ticks(), time.monotonic()
     for round_ in range(o.rounds):
-        for feed in o.sizes:
-            with lock:
+        with lock:
+            for feed in o.sizes:
                 measure_feed(bench, o, feed, round_, data, say)
     if o.pairs:
         with lock:
