@@ -169,6 +169,7 @@ class Lock:
     def __exit__(self, *why):
         if self.file:
             fcntl.flock(self.file, fcntl.LOCK_UN)
+            time.sleep(1)  # who waits comes first
 
 
 def wait_for(what, seconds, ready):
