@@ -6,6 +6,7 @@ receives frames itself. A Daemon is a running posternd with its control socket.
 """
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -83,6 +84,10 @@ class Wire:
                 data, extra, _, source = self.sock.recvmsg(65536, 256)
             except (TimeoutError, BlockingIOError):
                 return None
+            except OSError as e:
+                if e.errno != errno.ENETDOWN:  # said once, when the interface goes down
+                    raise
+                continue
             if source[2] == PACKET_OUTGOING:
                 continue
             for level, kind, value in extra:
@@ -185,7 +190,6 @@ class Lab:
     # fragments use pcap, which hands on what came.
     DEVICES = {
         "packet": "net_af_packet{i},iface={port},qdisc_bypass=1",
-        "jumbo": "net_af_packet{i},iface={port},qdisc_bypass=1,blocksz=16384,framesz=16384",
         "pcap": "net_pcap{i},iface={port},phy_mac=1",
         "xdp": "net_af_xdp{i},iface={port}",
     }
@@ -196,8 +200,10 @@ class Lab:
             f'{{ name = "{p}"; device = "{self.DEVICES[kind].format(i=i, port=p)}"; {more} }}'
             for i, p in enumerate(self.host)) + " );\n"
 
-    def start(self, conf, name="postern.conf", check=True):
-        daemon = Daemon(self, self.write(name, conf))
+    def start(self, conf, name="postern.conf", check=True, before=":"):
+        """A posternd with that configuration, once it is ready. check: False if it will not be.
+        before: shell commands in its namespaces (that of mounts is its own)."""
+        daemon = Daemon(self, self.write(name, conf), before)
         self.daemons.append(daemon)
         if check:
             daemon.wait_ready()
@@ -239,7 +245,7 @@ class Refused(Exception):
 
 
 class Daemon:
-    def __init__(self, lab, path, ready=True):
+    def __init__(self, lab, path, before):
         self.lab = lab
         self.path = path
         self.socket = lab.dir / "control.sock"
@@ -253,7 +259,8 @@ class Daemon:
         self.notify.bind(str(notify))
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", lab.gateway, POSTERND, "-c", path], stdout=log, stderr=log,
+                ["ip", "netns", "exec", lab.gateway, "sh", "-ec", before + '\nexec "$@"', "sh",
+                 POSTERND, "-c", path], stdout=log, stderr=log,
                 env={**os.environ, "NOTIFY_SOCKET": str(notify)})
 
     @property
