@@ -69,6 +69,11 @@ static int add_iface(struct app *a, const struct conf *conf, struct ports *p, un
 		return -1;
 	if (c->n_addrs)
 		memcpy(f->addrs, c->addrs, c->n_addrs * sizeof(*f->addrs));
+	for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
+		unsigned bit = own_bit(rte_cpu_to_be_32(f->addrs[j].addr));
+
+		p->own[bit / 64] |= 1ull << (bit % 64);
+	}
 	if (c->vlan == 0) {
 		entry->untagged = id;
 		return 0;
@@ -137,13 +142,14 @@ static struct route_in *add_route(
 }
 
 static int add_simple(
-	struct route_list *l, uint32_t addr, uint8_t len, uint8_t type, uint16_t iface)
+	struct route_list *l, uint32_t addr, uint8_t len, uint8_t type, const struct iface *f)
 {
 	struct route_in *r = add_route(l, (struct prefix4){addr, len}, type, 1);
 
 	if (r == NULL)
 		return -1;
-	r->paths[0].iface = iface;
+	r->paths[0].iface = f->id;
+	r->paths[0].zone = f->zone;
 	r->origin = ROUTE_CONNECTED;
 	return 0;
 }
@@ -161,18 +167,18 @@ static int connected_routes(struct route_list *l, const struct ports *p)
 				int ret = 0;
 
 				if (kind == 0)
-					ret = add_simple(l, addr, 32, NH_LOCAL, f->id);
+					ret = add_simple(l, addr, 32, NH_LOCAL, f);
 				else if (kind == 1 && len <= 30)
-					ret = add_simple(l, addr | ~mask, 32, NH_BROADCAST, f->id) |
-					      add_simple(l, addr & mask, 32, NH_BROADCAST, f->id);
+					ret = add_simple(l, addr | ~mask, 32, NH_BROADCAST, f) |
+					      add_simple(l, addr & mask, 32, NH_BROADCAST, f);
 				else if (kind == 2 && len < 32)
-					ret = add_simple(l, addr & mask, len, NH_CONNECTED, f->id);
+					ret = add_simple(l, addr & mask, len, NH_CONNECTED, f);
 				if (ret < 0)
 					return -1;
 			}
 		}
 	}
-	return add_simple(l, UINT32_MAX, 32, NH_BROADCAST, IFACE_NONE);
+	return add_simple(l, UINT32_MAX, 32, NH_BROADCAST, &p->iface[IFACE_NONE]);
 }
 
 static int static_route(struct app *a, const struct conf *conf, const struct conf_route *c,
@@ -190,11 +196,17 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 	if (r == NULL)
 		return -1;
 	r->origin = ROUTE_STATIC;
+	r->n_paths = 0;
 	for (unsigned i = 0; i < c->n_paths; i++) {
-		struct route_path *path = &r->paths[i];
+		const struct conf_iface *out = &conf->ifaces[c->paths[i].iface];
+		struct route_path *path = &r->paths[r->n_paths];
 
-		path->iface = iface_id(a, conf->ifaces[c->paths[i].iface].name);
+		if (!out->enabled)
+			continue;
+		path->iface = iface_id(a, out->name);
+		path->zone = t->ports->iface[path->iface].zone;
 		path->gw = c->paths[i].via;
+		r->n_paths++;
 		if (path->gw == 0)
 			continue;
 		path->neigh = neigh_db_pin(a->neigh, path->iface, path->gw, control_now_ms());
@@ -206,8 +218,14 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 		t->pins = pins;
 		t->pins[t->n_pins++] = path->neigh;
 	}
-	if (c->kind == CONF_ROUTE_VIA && c->n_paths == 1 && r->paths[0].gw == 0)
+	if (c->kind != CONF_ROUTE_VIA)
+		return 0;
+	if (r->n_paths == 0) { /* every interface is disabled: there is no such route */
+		free(r->paths);
+		l->n--;
+	} else if (r->n_paths == 1 && r->paths[0].gw == 0) {
 		r->type = NH_CONNECTED;
+	}
 	return 0;
 }
 

@@ -137,7 +137,8 @@ static uint32_t choose_memory(struct app *a)
 	if (c->system.memory_mb)
 		return c->system.memory_mb;
 	mb += 160 + a->n_workers * 8;
-	mb += 64 + c->n_rules / 100;
+	/* a list of 100,000 takes 350 MiB, a reload twice that */
+	mb += 192 + c->n_rules / 140;
 	if (mb > ram_mb() / 2)
 		mb = ram_mb() / 2;
 	return (uint32_t)mb;
@@ -195,7 +196,8 @@ static void device_args(const struct app *a, struct args *args)
 	}
 	if (!pci)
 		arg(args, "--no-pci");
-	if (shared && strcmp(a->env.memory.mode, "hugepages") == 0) /* a peer process maps our memory by file */
+	/* a peer process maps our memory by file */
+	if (shared && strcmp(a->env.memory.mode, "hugepages") == 0)
 		arg(args, "--single-file-segments");
 }
 

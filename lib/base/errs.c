@@ -32,8 +32,8 @@ static void add(struct errs *errs, bool warning, const char *file, unsigned line
 	errs->n++;
 }
 
-void errs_add(
-	struct errs *errs, const char *file, unsigned line, const char *setting, const char *fmt, ...)
+void errs_add(struct errs *errs, const char *file, unsigned line, const char *setting,
+	const char *fmt, ...)
 {
 	va_list ap;
 
@@ -42,8 +42,8 @@ void errs_add(
 	va_end(ap);
 }
 
-void errs_warn(
-	struct errs *errs, const char *file, unsigned line, const char *setting, const char *fmt, ...)
+void errs_warn(struct errs *errs, const char *file, unsigned line, const char *setting,
+	const char *fmt, ...)
 {
 	va_list ap;
 

@@ -23,8 +23,9 @@ struct errs {
 	size_t n_errors; /* those that are not warnings */
 };
 
-/* Adds an error (warning: a warning). file and setting are copied; file may be NULL (""). After 1000
- * entries further ones are counted in n_errors but not kept, so that a hostile file is no flood. */
+/* Adds an error (warning: a warning). file and setting are copied; file may be NULL (""). After
+ * 1000 entries further ones are counted in n_errors but not kept, so that a hostile file is no
+ * flood. */
 void errs_add(struct errs *errs, const char *file, unsigned line, const char *setting,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void errs_warn(struct errs *errs, const char *file, unsigned line, const char *setting,

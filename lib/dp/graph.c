@@ -33,23 +33,20 @@ const struct node *const node_map[] = {
 };
 const unsigned node_map_n = RTE_DIM(node_map);
 
-/* rte_graph declares the registration with a flexible array; this one has room. */
 static int register_node(const struct node *n)
 {
-	struct {
-		struct rte_node_register reg;
-		const char *next[GRAPH_NEXT_MAX];
-	} *r = calloc(1, sizeof(*r));
+	/* ends in a flexible array, the names of the next nodes */
+	struct rte_node_register *r = calloc(1, sizeof(*r) + sizeof(n->next));
 	int ok;
 
 	if (r == NULL)
 		return -ENOMEM;
-	snprintf(r->reg.name, sizeof(r->reg.name), "%s", n->name);
-	r->reg.flags = n->source ? RTE_NODE_SOURCE_F : 0;
-	r->reg.process = n->process;
-	r->reg.nb_edges = (uint16_t)n->n_next;
-	memcpy(r->reg.next_nodes, n->next, n->n_next * sizeof(n->next[0]));
-	ok = __rte_node_register(&r->reg) != RTE_NODE_ID_INVALID;
+	snprintf(r->name, sizeof(r->name), "%s", n->name);
+	r->flags = n->source ? RTE_NODE_SOURCE_F : 0;
+	r->process = n->process;
+	r->nb_edges = (uint16_t)n->n_next;
+	memcpy(r->next_nodes, n->next, n->n_next * sizeof(n->next[0]));
+	ok = __rte_node_register(r) != RTE_NODE_ID_INVALID;
 	free(r); /* rte_graph keeps a copy */
 	return ok ? 0 : -ENOMEM;
 }

@@ -14,7 +14,7 @@ struct graph_node_info {
 	unsigned n_next;
 	const char *next[GRAPH_NEXT_MAX];
 	uint64_t calls, packets;
-	uint64_t cycles; /* estimated from one walk in sixteen */
+	uint64_t cycles;   /* estimated from one walk in sixteen */
 	uint64_t reallocs; /* stays 0 */
 };
 

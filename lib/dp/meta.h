@@ -16,6 +16,7 @@ enum meta_flag {
 	META_LOGGED = 8,   /* a filter log record says that it is dropped */
 	META_WAITED = 16,  /* waited for its neighbour */
 	META_FRAMED = 32,  /* the data begins with an Ethernet header; else with the IP header */
+	META_URPF = 64,    /* the interface asks for a reverse-path check */
 };
 
 struct meta {
@@ -37,11 +38,23 @@ struct meta {
 	uint16_t out_port; /* ip4_output, or whoever sends to port_tx; kept over a TX handoff */
 	uint8_t l2_len; /* eth_input: bytes of the received Ethernet header before the data; 0: none
 			 */
-	uint8_t reserved[15];
+	uint8_t zone_in;  /* eth_input: RULE_SECURE or RULE_NONSECURE */
+	uint8_t zone_out; /* ip4_route */
+	uint8_t group_in; /* acl_in: the group that was asked */
+	uint8_t reserved[12];
 };
 _Static_assert(sizeof(struct meta) == 64, "one cache line");
 
 static inline struct meta *meta_of(struct rte_mbuf *m)
 {
 	return (struct meta *)rte_mbuf_to_priv(m);
+}
+
+/* Moves the data's beginning behind the received Ethernet header. */
+static inline void meta_strip_l2(struct rte_mbuf *m, struct meta *meta)
+{
+	m->data_off += meta->l2_len;
+	m->data_len -= meta->l2_len;
+	m->pkt_len -= meta->l2_len;
+	meta->flags &= (uint8_t)~META_FRAMED;
 }

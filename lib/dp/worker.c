@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <rte_malloc.h>
 
-#define SAMPLES_PER_WALK 8
+#define RESOLVE_RATE 10000 /* events a second */
 #define ORDERS_PER_WALK 16
 
 int worker_init(struct worker *w)
@@ -14,7 +14,9 @@ int worker_init(struct worker *w)
 		"rule_counter", w->shared->n_counters * sizeof(*w->rule_counter), 64, w->socket);
 	w->sample = rte_zmalloc_socket("drop_sample", DROP_N * sizeof(*w->sample), 64, w->socket);
 	w->neigh_wait = neigh_wait_new(w->socket);
-	if (w->rule_counter == NULL || w->sample == NULL || w->neigh_wait == NULL) {
+	w->acl_memo = acl_memo_new(w->socket);
+	if (w->rule_counter == NULL || w->sample == NULL || w->neigh_wait == NULL ||
+		w->acl_memo == NULL) {
 		worker_fini(w);
 		return -ENOMEM;
 	}
@@ -27,10 +29,12 @@ int worker_init(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+	acl_memo_free(w->acl_memo);
 	neigh_wait_free(w->neigh_wait);
 	rte_free(w->sample);
 	rte_free(w->rule_counter);
 	w->neigh_wait = NULL;
+	w->acl_memo = NULL;
 	w->sample = NULL;
 	w->rule_counter = NULL;
 }
@@ -46,6 +50,7 @@ static void policy(struct worker *w)
 	bucket_init(&w->icmp_echo, p->icmp_echo_rate, p->icmp_echo_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->arp_punt, p->arp_punt_rate, p->arp_punt_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->log, p->log_rate, p->log_burst, hz, w->now_tsc);
+	bucket_init(&w->resolve, RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
 	w->policy_generation = w->root->generation;
 }
 
@@ -89,7 +94,6 @@ unsigned worker_walk(struct worker *w)
 		policy(w);
 	orders(w);
 	w->walk_packets = 0;
-	w->sample_budget = SAMPLES_PER_WALK;
 	node_walk(w->graph, w->stats.walks % WALKS_PER_TIMED == 0);
 	w->stats.walks++;
 	if (w->walk_packets) {

@@ -9,6 +9,7 @@
 #include "dp/meta.h"
 #include "link/handoff.h"
 #include "link/msg.h"
+#include "table/acl_memo.h"
 #include "table/root.h"
 
 #include <rte_cycles.h>
@@ -111,18 +112,20 @@ struct worker {
 	uint32_t burst_bytes;
 	struct rxq rxq[WORKER_RXQ_MAX];
 	struct txq txq[PORTS_MAX];
-	struct bucket icmp_error, icmp_echo, arp_punt, log;
+	struct bucket icmp_error, icmp_echo, arp_punt, log, resolve;
 	uint32_t log_pending_left_out; /* since the last record */
 	uint32_t policy_generation;    /* of the root the buckets were made from */
 	uint16_t ip_id;                /* of packets that we make */
 	struct neigh_wait *neigh_wait;
+	struct acl_memo *acl_memo;
 	struct rte_graph *graph;
 	unsigned walk_packets; /* that sources put into this walk */
 
 	struct worker_stats stats;
 	struct drop_sample (*sample)[SAMPLES_PER_REASON]; /* [DROP_N] */
 	uint8_t sample_next[DROP_N];
-	uint8_t sample_budget; /* left in this walk */
+	uint64_t sample_walk[DROP_N]; /* the walk that sample_left is about */
+	uint8_t sample_left[DROP_N];  /* samples of a reason that this walk may still keep */
 
 	/* gap[s % GAP_SECONDS]: longest time between two walks within second s of the TSC */
 	struct {

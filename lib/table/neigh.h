@@ -1,6 +1,6 @@
 /* Neighbours, reader's side: the link-layer header for a next hop. Lives as long as the daemon; its
- * entries are immutable and replaced as a whole under RCU, so a worker uses one within one walk only
- * and keeps the index (with the generation) for longer. Writer: neigh_write.h (control core).
+ * entries are immutable and replaced as a whole under RCU, so a worker uses one within one walk
+ * only and keeps the index (with the generation) for longer. Writer: neigh_write.h (control core).
  */
 #pragma once
 
@@ -17,19 +17,20 @@
 enum neigh_state {
 	NEIGH_INCOMPLETE, /* being resolved: no header yet */
 	NEIGH_REACHABLE,
-	NEIGH_PROBE,   /* aged, asked again, still used */
-	NEIGH_FAILED,  /* did not answer; kept a while so that we do not ask all the time */
-	NEIGH_STATIC,  /* configured */
+	NEIGH_PROBE,  /* aged, asked again, still used */
+	NEIGH_FAILED, /* did not answer; kept a while so that we do not ask all the time */
+	NEIGH_STATIC, /* configured */
 };
 
-struct neigh { /* one published entry, 64 bytes */
-	uint8_t hdr[NEIGH_HDR_MAX]; /* Ethernet header, with the 802.1Q tag where the interface has one */
+struct neigh {                      /* one published entry, 64 bytes */
+	uint8_t hdr[NEIGH_HDR_MAX]; /* Ethernet header, with the 802.1Q tag where the interface has
+				       one */
 	uint8_t hdr_len;            /* 14 or 18 */
 	uint8_t state;              /* enum neigh_state */
 	uint16_t iface;             /* interface id */
 	uint16_t port;              /* DPDK port id */
 	uint32_t addr;              /* host byte order */
-	uint32_t generation;        /* of the index: differs once it was given to another neighbour */
+	uint32_t generation; /* of the index: differs once it was given to another neighbour */
 	uint16_t mtu;
 	uint8_t reserved[30];
 };

@@ -17,3 +17,14 @@ const struct iface *ports_find(const struct ports *p, const char *name)
 			return &p->iface[i];
 	return NULL;
 }
+
+bool ports_is_own(const struct ports *p, rte_be32_t addr)
+{
+	uint32_t host = rte_be_to_cpu_32(addr);
+
+	for (unsigned i = 1; i < p->n_ifaces; i++)
+		for (unsigned j = 0; p->iface[i].flags & IFACE_UP && j < p->iface[i].n_addrs; j++)
+			if (p->iface[i].addrs[j].addr == host)
+				return true;
+	return false;
+}

@@ -20,7 +20,7 @@ struct ip4_policy {
 	uint32_t arp_punt_rate;                   /* a second and worker */
 	uint32_t log_rate, log_burst;             /* a second and worker */
 	uint16_t neigh_queue;                     /* packets that wait per neighbour and worker */
-	uint64_t drop_log[4]; /* bit per drop reason: write a log record */
+	uint64_t drop_log[4];                     /* bit per drop reason: write a log record */
 };
 
 struct root {

@@ -1,5 +1,5 @@
-/* IPv4 routes, reader's side: destination -> next hop. Immutable, part of the root (root.h); read by
- * workers within one walk and by the control core. Writer: route_write.h.
+/* IPv4 routes, reader's side: destination -> next hop. Immutable, part of the root (root.h); read
+ * by workers within one walk and by the control core. Writer: route_write.h.
  */
 #pragma once
 
@@ -11,12 +11,12 @@
 #define NEXTHOPS_MAX 32767 /* what a 2-byte entry of rte_fib holds */
 
 enum nexthop_type {
-	NH_NONE,        /* no route; always index 0 */
-	NH_LOCAL,       /* an address of ours */
-	NH_CONNECTED,   /* on iface; the neighbour is the destination */
-	NH_VIA,         /* on iface; the neighbour is gw */
-	NH_GROUP,       /* ECMP: n members from index first */
-	NH_BROADCAST,   /* the broadcast (or network) address of a connected subnet on iface */
+	NH_NONE,      /* no route; always index 0 */
+	NH_LOCAL,     /* an address of ours */
+	NH_CONNECTED, /* on iface; the neighbour is the destination */
+	NH_VIA,       /* on iface; the neighbour is gw */
+	NH_GROUP,     /* ECMP: n members from index first */
+	NH_BROADCAST, /* the broadcast (or network) address of a connected subnet on iface */
 	NH_BLACKHOLE,
 	NH_UNREACHABLE, /* ICMP host unreachable */
 	NH_PROHIBIT,    /* ICMP administratively prohibited */
@@ -27,10 +27,13 @@ struct nexthop {
 	uint8_t n;      /* NH_GROUP: members */
 	uint16_t iface; /* interface id */
 	union {
-		uint32_t neigh; /* NH_VIA: index in the neighbour table, pinned while this table lives */
+		uint32_t neigh; /* NH_VIA: index in the neighbour table, pinned while this table
+				   lives */
 		uint32_t first; /* NH_GROUP */
 	};
-	uint32_t gw; /* NH_VIA, host byte order */
+	uint32_t gw;  /* NH_VIA, host byte order */
+	uint8_t zone; /* of iface: RULE_SECURE or RULE_NONSECURE */
+	uint8_t reserved[3];
 };
 
 struct route { /* for showing, in the order of prefixes */

@@ -150,8 +150,10 @@ static struct nexthop nexthop_of(uint8_t type, const struct route_path *path)
 {
 	struct nexthop nh = {.type = type};
 
-	if (path != NULL)
+	if (path != NULL) {
 		nh.iface = path->iface;
+		nh.zone = path->zone;
+	}
 	if (type == NH_VIA && path->gw == 0) {
 		nh.type = NH_CONNECTED;
 	} else if (type == NH_VIA) {

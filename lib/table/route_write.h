@@ -11,6 +11,7 @@ struct route_path {
 	uint16_t iface; /* interface id */
 	uint32_t gw;    /* host byte order; 0: directly connected */
 	uint32_t neigh; /* index in the neighbour table where gw is set */
+	uint8_t zone;   /* of iface */
 };
 
 struct route_in {

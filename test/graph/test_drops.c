@@ -147,7 +147,7 @@ static void martians(void **state)
 {
 	static const uint32_t bad_src[] = {0, IP(0, 1, 2, 3), IP(127, 0, 0, 1),
 		IP(127, 255, 255, 255), IP(224, 0, 0, 1), IP(239, 255, 255, 255), IP(240, 0, 0, 1),
-		UINT32_MAX};
+		UINT32_MAX, LAN_ADDR, WAN_ADDR};
 	static const uint32_t bad_dst[] = {
 		0, IP(0, 0, 0, 1), IP(127, 0, 0, 1), IP(240, 0, 0, 0), IP(255, 255, 255, 254)};
 	struct spec s = spec_udp();

@@ -7,6 +7,12 @@
 
 enum { NEXT_ACL_OUT, NEXT_IP4_LOCAL, NEXT_ICMP4_ERROR, NEXT_DROP };
 
+static inline bool forwarded(const struct meta *meta)
+{
+	return meta->scope == RULE_ROUTE &&
+	       (meta->nh_type == NH_VIA || meta->nh_type == NH_CONNECTED);
+}
+
 static uint16_t onward(struct meta *meta)
 {
 	if (unlikely(meta->scope == RULE_LOCAL))
@@ -30,6 +36,18 @@ static uint16_t onward(struct meta *meta)
 	}
 }
 
+static __rte_noinline uint16_t judge(struct worker *w, struct rte_mbuf *m, struct meta *meta,
+	const struct acl_verdict *v, uint32_t verdict)
+{
+	enum drop_reason reason = DROP_NONE;
+
+	if (!v->permit)
+		reason = verdict ? DROP_FILTER_IN : DROP_FILTER_IN_IMPLICIT;
+	if (v->log)
+		acl_log(w, m, RULE_IN, verdict, reason);
+	return v->permit ? onward(meta) : node_drop(meta, reason, NEXT_DROP);
+}
+
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
@@ -41,25 +59,22 @@ static uint16_t process(
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
-		const struct meta *meta = meta_of(objs[i]);
+		struct meta *meta = meta_of(objs[i]);
 
-		group[i] = (uint8_t)acl_group_of(
-			RULE_IN, w->root->ports->iface[meta->in_if].zone, meta->scope, meta->frag);
+		group[i] = (uint8_t)acl_group_of(RULE_IN, meta->zone_in, meta->scope, meta->frag);
+		meta->group_in = group[i];
 	}
-	acl_burst(acl, objs, group, verdict, nb_objs);
+	acl_burst(w, objs, group, verdict, nb_objs);
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
 		const struct acl_verdict *v = &acl->verdict[verdict[i]];
-		enum drop_reason reason = DROP_NONE;
 
 		meta->verdict_in = verdict[i];
 		acl_count(&count, v->counter, m->pkt_len);
-		if (unlikely(!v->permit))
-			reason = verdict[i] ? DROP_FILTER_IN : DROP_FILTER_IN_IMPLICIT;
-		if (unlikely(v->log))
-			acl_log(w, m, RULE_IN, verdict[i], reason);
-		next[i] = likely(v->permit) ? onward(meta) : node_drop(meta, reason, NEXT_DROP);
+		next[i] = likely(acl_quiet(v) && forwarded(meta))
+				  ? NEXT_ACL_OUT
+				  : judge(w, m, meta, v, verdict[i]);
 	}
 	acl_count_flush(&count);
 	node_send(graph, node, objs, next, nb_objs);

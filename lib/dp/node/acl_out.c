@@ -8,52 +8,55 @@
 
 enum { NEXT_IP4_OUTPUT, NEXT_DROP };
 
-static bool known(
-	const struct acl *acl, const struct root *root, const struct meta *meta, uint8_t group)
+/* Groups of the packets, and whether every packet's inbound verdict is its outbound one too. */
+static bool groups(const struct acl *acl, void **objs, uint8_t group[], unsigned n)
 {
-	unsigned in;
+	bool known = true;
 
-	if (meta->flags & META_OURS)
-		return false;
-	in = acl_group_of(RULE_IN, root->ports->iface[meta->in_if].zone, meta->scope, meta->frag);
-	return acl->group[in].id == acl->group[group].id;
+	for (unsigned i = 0; i < n; i++) {
+		const struct meta *meta = meta_of(objs[i]);
+
+		group[i] = (uint8_t)acl_group_of(RULE_OUT, meta->zone_out, meta->scope, meta->frag);
+		known &= !(meta->flags & META_OURS) &
+			 (acl->group[meta->group_in].id == acl->group[group[i]].id);
+	}
+	return known;
+}
+
+static __rte_noinline uint16_t judge(
+	struct worker *w, struct rte_mbuf *m, const struct acl_verdict *v, uint32_t verdict)
+{
+	enum drop_reason reason = DROP_NONE;
+
+	if (!v->permit)
+		reason = verdict ? DROP_FILTER_OUT : DROP_FILTER_OUT_IMPLICIT;
+	if (v->log)
+		acl_log(w, m, RULE_OUT, verdict, reason);
+	return v->permit ? NEXT_IP4_OUTPUT : node_drop(meta_of(m), reason, NEXT_DROP);
 }
 
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	const struct root *root = w->root;
-	const struct acl *acl = root->acl;
+	const struct acl *acl = w->root->acl;
 	struct acl_count count = {.counter = w->rule_counter};
 	uint8_t group[WALK_PACKETS_MAX];
 	uint32_t verdict[WALK_PACKETS_MAX];
 	uint16_t next[WALK_PACKETS_MAX];
-	bool all_known = true;
+	bool known = groups(acl, objs, group, nb_objs);
 
-	for (unsigned i = 0; i < nb_objs; i++) {
-		const struct meta *meta = meta_of(objs[i]);
-
-		group[i] = (uint8_t)acl_group_of(
-			RULE_OUT, root->ports->iface[meta->out_if].zone, meta->scope, meta->frag);
-		verdict[i] = meta->verdict_in;
-		all_known &= known(acl, root, meta, group[i]);
-	}
-	if (!all_known)
-		acl_burst(acl, objs, group, verdict, nb_objs);
+	if (!known)
+		acl_burst(w, objs, group, verdict, nb_objs);
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
-		const struct acl_verdict *v = &acl->verdict[verdict[i]];
-		enum drop_reason reason = DROP_NONE;
+		uint32_t index = known ? meta->verdict_in : verdict[i];
+		const struct acl_verdict *v = &acl->verdict[index];
 
-		meta->verdict_out = verdict[i];
+		meta->verdict_out = index;
 		acl_count(&count, v->counter, m->pkt_len);
-		if (unlikely(!v->permit))
-			reason = verdict[i] ? DROP_FILTER_OUT : DROP_FILTER_OUT_IMPLICIT;
-		if (unlikely(v->log))
-			acl_log(w, m, RULE_OUT, verdict[i], reason);
-		next[i] = likely(v->permit) ? NEXT_IP4_OUTPUT : node_drop(meta, reason, NEXT_DROP);
+		next[i] = likely(acl_quiet(v)) ? NEXT_IP4_OUTPUT : judge(w, m, v, index);
 	}
 	acl_count_flush(&count);
 	node_send(graph, node, objs, next, nb_objs);

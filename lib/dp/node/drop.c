@@ -37,8 +37,14 @@ void worker_drop_account(struct worker *w, struct rte_mbuf *m, enum drop_reason 
 	const struct meta *meta = meta_of(m);
 
 	w->stats.drops[reason]++;
-	if (w->sample_budget) {
-		w->sample_budget--;
+	/* the first of each reason in a walk, so that a flood of one hides no other; walks counts
+	 * from 0 */
+	if (w->sample_walk[reason] != w->stats.walks + 1) {
+		w->sample_walk[reason] = w->stats.walks + 1;
+		w->sample_left[reason] = SAMPLES_PER_REASON;
+	}
+	if (w->sample_left[reason]) {
+		w->sample_left[reason]--;
 		keep_sample(w, m, reason);
 	}
 	if (unlikely(w->root->ip4.drop_log[reason / 64] >> (reason % 64) & 1) &&

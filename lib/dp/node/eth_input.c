@@ -1,11 +1,10 @@
 /* Link layer: which interface a frame belongs to, whether it is for us, and what it carries. Starts
- * the packet's metadata; afterwards the data begins with the network header. Worker.
+ * the packet's metadata. The data of ARP then begins behind the Ethernet header; ip4_input, which
+ * writes the lengths anyway, does the same for IPv4. Worker.
  */
 #include "dp/node/nodes.h"
 
 enum { NEXT_IP4_INPUT, NEXT_ARP_INPUT, NEXT_DROP };
-
-#define AHEAD 4
 
 /* The tag of the frame: from the device where it stripped it, else from the data. Advances *l2_len
  * and *type. False when the frame is too short. */
@@ -30,17 +29,66 @@ static bool vlan_of(const struct rte_mbuf *m, const uint8_t *p, unsigned *l2_len
 	return true;
 }
 
-static inline uint16_t input(const struct root *root, struct rte_mbuf *m)
+/* What all plain frames for one port have in common: looked up once per burst. */
+struct plain {
+	uint16_t port; /* UINT16_MAX: nothing known yet */
+	bool usable;   /* the untagged interface is there and up */
+	uint64_t mac;  /* the port's address in the high 48 bits, as the frame's first word shows it
+			*/
+	struct meta meta;
+};
+
+static void start(struct meta *meta, const struct iface *f, unsigned l2_len)
+{
+	*meta = (struct meta){
+		.in_if = f->id,
+		.zone_in = f->zone,
+		.l2_len = (uint8_t)l2_len,
+		.flags = META_FRAMED |
+			 (f->flags & (IFACE_URPF_LOOSE | IFACE_URPF_STRICT) ? META_URPF : 0),
+		.verdict_in = UINT32_MAX,
+		.verdict_out = UINT32_MAX,
+	};
+}
+
+static __rte_noinline void learn(const struct root *root, uint16_t port, struct plain *plain)
+{
+	const struct port_entry *entry = &root->ports->port[port];
+	const struct iface *f = &root->ports->iface[entry->untagged];
+
+	plain->port = port;
+	plain->usable = entry->untagged != IFACE_NONE && f->flags & IFACE_UP;
+	plain->mac = 0;
+	memcpy((uint8_t *)&plain->mac + 2, &entry->mac, sizeof(entry->mac));
+	start(&plain->meta, f, RTE_ETHER_HDR_LEN);
+}
+
+/* An untagged IPv4 frame to the port's own address. Reads no further than every buffer is long. */
+static inline bool is_plain(const struct rte_mbuf *m, const struct plain *plain)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint64_t dst;
+	uint16_t type;
+
+	memcpy(&dst, p, sizeof(dst));
+	memcpy(&type, p + 12, sizeof(type));
+	return plain->usable & (dst << 16 == plain->mac) & (type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) &
+	       (m->data_len >= RTE_ETHER_HDR_LEN) & (m->nb_segs == 1) &
+	       !(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED);
+}
+
+/* Any frame. */
+static __rte_noinline uint16_t input(const struct root *root, struct rte_mbuf *m)
 {
 	const struct port_entry *port = &root->ports->port[m->port];
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct rte_ether_hdr *eth = (const struct rte_ether_hdr *)p;
+	const struct iface *f = &root->ports->iface[IFACE_NONE];
 	struct meta *meta = meta_of(m);
 	unsigned l2_len = RTE_ETHER_HDR_LEN;
 	uint16_t type, vlan;
 
-	*meta = (struct meta){
-		.flags = META_FRAMED, .verdict_in = UINT32_MAX, .verdict_out = UINT32_MAX};
+	start(meta, f, 0);
 	if (unlikely(m->data_len < RTE_ETHER_HDR_LEN))
 		return node_drop(meta, DROP_ETH_TRUNCATED, NEXT_DROP);
 	if (unlikely(m->nb_segs > 1))
@@ -50,38 +98,45 @@ static inline uint16_t input(const struct root *root, struct rte_mbuf *m)
 		return node_drop(meta, DROP_ETH_TRUNCATED, NEXT_DROP);
 	/* tag 0 is a priority tag: the frame is untagged (IEEE 802.1Q) */
 	if (vlan == 0)
-		meta->in_if = port->untagged;
-	else
-		meta->in_if = port->vlan ? port->vlan[vlan] : IFACE_NONE;
-	if (unlikely(meta->in_if == IFACE_NONE))
+		f = &root->ports->iface[port->untagged];
+	else if (port->vlan)
+		f = &root->ports->iface[port->vlan[vlan]];
+	if (unlikely(f->id == IFACE_NONE))
 		return node_drop(meta, DROP_ETH_NO_IFACE, NEXT_DROP);
-	if (unlikely(!(root->ports->iface[meta->in_if].flags & IFACE_UP)))
+	start(meta, f, l2_len);
+	if (unlikely(!(f->flags & IFACE_UP)))
 		return node_drop(meta, DROP_ETH_IFACE_DOWN, NEXT_DROP);
-	if (unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &port->mac))) {
+	if (!rte_is_same_ether_addr(&eth->dst_addr, &port->mac)) {
 		if (!rte_is_multicast_ether_addr(&eth->dst_addr))
 			return node_drop(meta, DROP_ETH_NOT_FOR_US, NEXT_DROP);
 		meta->flags |= META_L2_GROUP;
 	}
-	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4) && type != RTE_BE16(RTE_ETHER_TYPE_ARP)))
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+		return NEXT_IP4_INPUT;
+	if (type != RTE_BE16(RTE_ETHER_TYPE_ARP))
 		return node_drop(meta, DROP_ETH_UNKNOWN_TYPE, NEXT_DROP);
-	meta->flags &= (uint8_t)~META_FRAMED;
-	meta->l2_len = (uint8_t)l2_len;
-	m->data_off += (uint16_t)l2_len;
-	m->data_len -= (uint16_t)l2_len;
-	m->pkt_len -= l2_len;
-	return likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) ? NEXT_IP4_INPUT : NEXT_ARP_INPUT;
+	meta_strip_l2(m, meta);
+	return NEXT_ARP_INPUT;
 }
 
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	const struct worker *w = node_worker(node);
+	struct plain plain = {.port = UINT16_MAX};
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
-		if (i + AHEAD < nb_objs)
-			rte_prefetch0(rte_pktmbuf_mtod((struct rte_mbuf *)objs[i + AHEAD], void *));
-		next[i] = input(w->root, objs[i]);
+		struct rte_mbuf *m = objs[i];
+
+		if (unlikely(m->port != plain.port))
+			learn(w->root, m->port, &plain);
+		if (likely(is_plain(m, &plain))) {
+			*meta_of(m) = plain.meta;
+			next[i] = NEXT_IP4_INPUT;
+		} else {
+			next[i] = input(w->root, m);
+		}
 	}
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;

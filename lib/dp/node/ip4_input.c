@@ -7,6 +7,7 @@
 
 #include "wire/ip4.h"
 
+#include <netinet/in.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
@@ -75,7 +76,9 @@ static enum drop_reason transport(struct meta *meta, const uint8_t *l4, unsigned
 	return DROP_NONE;
 }
 
-static inline enum drop_reason input(const struct root *root, struct rte_mbuf *m, struct meta *meta)
+/* Any packet: its key and DROP_NONE, or why not. */
+static __rte_noinline enum drop_reason input(
+	const struct root *root, struct rte_mbuf *m, struct meta *meta)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)p;
@@ -107,7 +110,8 @@ static inline enum drop_reason input(const struct root *root, struct rte_mbuf *m
 	meta->key.dst = ip->dst_addr;
 	src = rte_be_to_cpu_32(ip->src_addr);
 	dst = rte_be_to_cpu_32(ip->dst_addr);
-	if (unlikely(ip4_martian_source(src)) && root->ip4.martians_drop)
+	if (root->ip4.martians_drop &&
+		(ip4_martian_source(src) || ports_is_own(root->ports, ip->src_addr)))
 		return DROP_IP4_SRC_MARTIAN;
 	if (unlikely(ip4_martian_destination(dst)))
 		return DROP_IP4_DST_MARTIAN;
@@ -132,6 +136,86 @@ static inline enum drop_reason input(const struct root *root, struct rte_mbuf *m
 	return DROP_NONE;
 }
 
+/* Bytes of transport header that must be there, by protocol; 0: none is looked at. */
+static const uint8_t l4_need[256] = {
+	[IPPROTO_ICMP] = 8,
+	[IPPROTO_TCP] = sizeof(struct rte_tcp_hdr),
+	[IPPROTO_UDP] = 8,
+	[IPPROTO_DCCP] = 4,
+	[IPPROTO_SCTP] = 4,
+	[IPPROTO_UDPLITE] = 4,
+};
+
+/* First bytes of addresses that want a closer look: 0/8, 127/8, multicast and above. */
+static const uint8_t special[256] = {[0] = 1, [127] = 1, [224 ... 255] = 1};
+
+/* Version, header length and the fragment field but for DF: what must be in the header's first
+ * eight bytes, as they lie in memory. */
+#define FIRST_MASK 0xffbf0000000000ff
+#define FIRST_PLAIN 0x45
+
+/* Sum of two and a half words with the carries in, folded: 0xffff when the checksum is right. */
+static inline bool sum_ok(uint64_t a, uint64_t b, uint32_t c)
+{
+	uint64_t sum;
+	bool carry = __builtin_add_overflow(a, b, &sum);
+
+	sum = (sum >> 32) + (uint32_t)sum + c + carry;
+	sum = (sum >> 32) + (uint32_t)sum;
+	sum = (sum >> 16) + (uint16_t)sum;
+	return (uint16_t)((sum >> 16) + sum) == UINT16_MAX;
+}
+
+/* The packet that nearly all are: no options, no fragment, ordinary addresses, whole. Makes the key
+ * as input would; false, with nothing changed, for any other. Reads the header as three words, no
+ * further than every buffer is long. */
+static inline bool plain(const struct root *root, struct rte_mbuf *m, struct meta *meta)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *) + meta->l2_len;
+	uint64_t rx_cksum = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+	unsigned total, proto, need, flags = 0;
+	uint64_t first, second, addrs;
+	uint32_t dst, ports = 0;
+
+	memcpy(&first, p, 8);
+	memcpy(&second, p + 8, 8);
+	memcpy(&dst, p + 16, 4);
+	total = rte_be_to_cpu_16((uint16_t)(first >> 16));
+	proto = second >> 8 & 0xff;
+	need = l4_need[proto];
+	if (unlikely((first & FIRST_MASK) != FIRST_PLAIN || total + meta->l2_len > m->data_len ||
+		     total < IP4_MIN_HDR + need ||
+		     special[second >> 32 & 0xff] | special[dst & 0xff] ||
+		     ports_maybe_own(root->ports, (uint32_t)(second >> 32))))
+		return false;
+	if (rx_cksum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+		(rx_cksum == RTE_MBUF_F_RX_IP_CKSUM_BAD || !sum_ok(first, second, dst)))
+		return false;
+	if (likely(need))
+		memcpy(&ports, p + IP4_MIN_HDR, 4);
+	if (proto == IPPROTO_TCP) {
+		unsigned hdr_len = (p[IP4_MIN_HDR + 12] >> 4) * 4u;
+
+		if (unlikely(hdr_len < need || hdr_len > total - IP4_MIN_HDR))
+			return false;
+		flags = p[IP4_MIN_HDR + 13];
+	} else if (proto == IPPROTO_ICMP) {
+		ports = (ports & 0xff) << 8 | (ports & 0xff00)
+						      << 16; /* type and code, 16 bits each */
+	}
+	meta->key.class = root->acl->class[(flags & RTE_TCP_ACK_FLAG) != 0][proto];
+	addrs = second >> 32 | (uint64_t)dst << 32;
+	memcpy(&meta->key.src, &addrs, 8);
+	memcpy(&meta->key.sport, &ports, 4);
+	meta->proto = (uint8_t)proto;
+	meta->tcp_flags = (uint8_t)flags;
+	meta->flags &= (uint8_t)~META_FRAMED;
+	m->data_off += meta->l2_len;
+	m->data_len = (uint16_t)total; /* Ethernet pads short frames */
+	m->pkt_len = total;
+	return true;
+}
+
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
@@ -139,9 +223,14 @@ static uint16_t process(
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
-		struct meta *meta = meta_of(objs[i]);
-		enum drop_reason reason = input(w->root, objs[i], meta);
+		struct rte_mbuf *m = objs[i];
+		struct meta *meta = meta_of(m);
+		enum drop_reason reason = DROP_NONE;
 
+		if (unlikely(!plain(w->root, m, meta))) {
+			meta_strip_l2(m, meta);
+			reason = input(w->root, m, meta);
+		}
 		next[i] = likely(reason == DROP_NONE) ? NEXT_IP4_ROUTE
 						      : node_drop(meta, reason, NEXT_DROP);
 	}

@@ -9,23 +9,22 @@
 
 enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_DROP };
 
-/* Neighbours of connected destinations are looked up per packet; a burst asks for few. */
+/* The next hop of the packet before: a burst has few. */
 struct last {
-	uint16_t iface;
-	uint32_t addr, index;
+	uint16_t nh; /* index in routes */
+	bool via;    /* through a gateway; else addr is the neighbour */
+	uint32_t addr;
+	const struct neigh *e; /* usable, and marked used; NULL: nothing known yet */
+	const struct iface *out;
 };
 
-static inline uint32_t neighbour(const struct root *root, struct meta *meta, struct last *last)
+static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
 {
 	const struct nexthop *nh = &root->routes->nh[meta->nh];
-	uint32_t addr;
 
-	if (likely(nh->type == NH_VIA))
+	if (nh->type == NH_VIA)
 		return nh->neigh;
-	addr = rte_be_to_cpu_32(meta->key.dst);
-	if (last->iface != nh->iface || last->addr != addr)
-		*last = (struct last){nh->iface, addr, neigh_find(root->neigh, nh->iface, addr)};
-	return last->index;
+	return neigh_find(root->neigh, nh->iface, rte_be_to_cpu_32(meta->key.dst));
 }
 
 static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
@@ -68,41 +67,12 @@ static uint16_t too_big(const struct rte_ipv4_hdr *ip, struct meta *meta, uint16
 	return NEXT_ICMP4_ERROR;
 }
 
-static inline uint16_t output(
-	struct worker *w, const struct root *root, struct rte_mbuf *m, struct last *last)
+static inline void frame(struct rte_mbuf *m, struct meta *meta, const uint8_t *hdr,
+	unsigned hdr_len, const struct iface *out)
 {
-	struct meta *meta = meta_of(m);
-	const struct iface *out = &root->ports->iface[meta->out_if];
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
-	uint8_t broadcast[NEIGH_HDR_MAX];
-	const struct neigh *e = NULL;
-	const uint8_t *hdr;
-	unsigned hdr_len;
 	uint32_t sum;
 
-	if (unlikely(ip->time_to_live <= 1 && !(meta->flags & META_OURS)))
-		return node_error(
-			meta, DROP_TTL_EXCEEDED, ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
-	if (unlikely(m->pkt_len > out->mtu))
-		return too_big(ip, meta, out->mtu);
-	if (unlikely(meta->nh_type == NH_BROADCAST)) {
-		broadcast_header(out, broadcast, &hdr_len);
-		hdr = broadcast;
-	} else {
-		meta->neigh = neighbour(root, meta, last);
-		if (likely(meta->neigh != NEIGH_NONE))
-			e = neigh_get(root->neigh, meta->neigh);
-		if (unlikely(e == NULL || e->state == NEIGH_INCOMPLETE ||
-			     e->state == NEIGH_FAILED || e->iface != meta->out_if))
-			return NEXT_NEIGH_WAIT;
-		/* those that came before still wait: keep the order */
-		if (unlikely(w->stats.neigh_waiting && !(meta->flags & META_WAITED) &&
-			     neigh_wait_has(w->neigh_wait, meta->out_if, e->addr)))
-			return NEXT_NEIGH_WAIT;
-		neigh_mark_used(root->neigh, meta->neigh);
-		hdr = e->hdr;
-		hdr_len = e->hdr_len;
-	}
 	if (likely(!(meta->flags & META_OURS))) {
 		ip->time_to_live--;
 		/* RFC 1624: the checksum rises by what the field fell; 0xffff is written as 0, as
@@ -114,7 +84,70 @@ static inline uint16_t output(
 	meta->flags |= META_FRAMED;
 	meta->l2_len = 0;
 	meta->out_port = out->port;
+}
+
+/* The usable entry of the packet's neighbour, or NULL: it must wait. */
+static const struct neigh *usable(struct worker *w, const struct root *root, struct meta *meta)
+{
+	const struct neigh *e = NULL;
+
+	meta->neigh = neighbour(root, meta);
+	if (meta->neigh != NEIGH_NONE)
+		e = neigh_get(root->neigh, meta->neigh);
+	if (e == NULL || e->state == NEIGH_INCOMPLETE || e->state == NEIGH_FAILED ||
+		e->iface != meta->out_if)
+		return NULL;
+	/* those that came before still wait: keep the order */
+	if (w->stats.neigh_waiting && !(meta->flags & META_WAITED) &&
+		neigh_wait_has(w->neigh_wait, meta->out_if, e->addr))
+		return NULL;
+	neigh_mark_used(root->neigh, meta->neigh);
+	return e;
+}
+
+static __rte_noinline uint16_t output(
+	struct worker *w, const struct root *root, struct rte_mbuf *m, struct last *last)
+{
+	struct meta *meta = meta_of(m);
+	const struct iface *out = &root->ports->iface[meta->out_if];
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	uint8_t broadcast[NEIGH_HDR_MAX];
+	const struct neigh *e;
+	unsigned hdr_len;
+
+	if (ip->time_to_live <= 1 && !(meta->flags & META_OURS))
+		return node_error(
+			meta, DROP_TTL_EXCEEDED, ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
+	if (m->pkt_len > out->mtu)
+		return too_big(ip, meta, out->mtu);
+	if (meta->nh_type == NH_BROADCAST) {
+		broadcast_header(out, broadcast, &hdr_len);
+		frame(m, meta, broadcast, hdr_len, out);
+		return NEXT_PORT_TX;
+	}
+	e = usable(w, root, meta);
+	if (e == NULL)
+		return NEXT_NEIGH_WAIT;
+	frame(m, meta, e->hdr, e->hdr_len, out);
+	*last = (struct last){.nh = meta->nh,
+		.via = meta->nh_type == NH_VIA,
+		.addr = meta->key.dst,
+		.e = e,
+		.out = out};
 	return NEXT_PORT_TX;
+}
+
+/* The packet goes where the one before went, and nothing about it is special. */
+static inline bool same_way(
+	const struct worker *w, const struct rte_mbuf *m, const struct last *last)
+{
+	const struct meta *meta = meta_of((struct rte_mbuf *)(uintptr_t)m);
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+
+	return last->e != NULL && meta->nh == last->nh &&
+	       (last->via || meta->key.dst == last->addr) &&
+	       !(meta->flags & (META_OURS | META_WAITED)) && ip->time_to_live > 1 &&
+	       m->pkt_len <= last->out->mtu && w->stats.neigh_waiting == 0;
 }
 
 static uint16_t process(
@@ -124,8 +157,16 @@ static uint16_t process(
 	struct last last = {0};
 	uint16_t next[WALK_PACKETS_MAX];
 
-	for (unsigned i = 0; i < nb_objs; i++)
-		next[i] = output(w, w->root, objs[i], &last);
+	for (unsigned i = 0; i < nb_objs; i++) {
+		struct rte_mbuf *m = objs[i];
+
+		if (likely(same_way(w, m, &last))) {
+			frame(m, meta_of(m), last.e->hdr, last.e->hdr_len, last.out);
+			next[i] = NEXT_PORT_TX;
+		} else {
+			next[i] = output(w, w->root, m, &last);
+		}
+	}
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
 }

@@ -14,7 +14,8 @@ enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP4_OUTPUT, NEXT_DROP };
 
 /* One member of an ECMP group, by flow: both ports and addresses, so that a flow keeps its path;
  * the fragments of a datagram have no ports and keep theirs. */
-static uint16_t member(const struct routes *r, uint16_t group, const struct meta *meta)
+static __rte_noinline uint16_t member(
+	const struct routes *r, uint16_t group, const struct meta *meta)
 {
 	const struct nexthop *g = &r->nh[group];
 	const struct acl_key *k = &meta->key;
@@ -48,13 +49,47 @@ static bool reverse_path_ok(
 	}
 }
 
-static void sources(const struct root *root, void **objs, unsigned n, uint64_t nh[])
+static __rte_noinline void sources(const struct root *root, void **objs, unsigned n, uint64_t nh[])
 {
 	uint32_t src[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < n; i++)
 		src[i] = rte_be_to_cpu_32(meta_of(objs[i])->key.src);
 	routes_lookup(root->routes, src, nh, n);
+}
+
+/* Where what is not an ordinary forwarded packet goes; meta has its next hop. */
+static __rte_noinline uint16_t special(
+	const struct root *root, struct meta *meta, const struct nexthop *nh, uint16_t old_out)
+{
+	bool forward = nh->type == NH_VIA || nh->type == NH_CONNECTED;
+
+	if (meta->flags & META_WAITED)
+		return forward && old_out == nh->iface
+			       ? NEXT_IP4_OUTPUT
+			       : node_drop(meta, DROP_NEIGH_STALE, NEXT_DROP);
+	if (meta->flags & META_OURS) {
+		meta->scope = RULE_LOCAL;
+		if (!forward)
+			return node_drop(meta, DROP_NO_ROUTE, NEXT_DROP);
+		return meta->flags & META_EXEMPT ? NEXT_IP4_OUTPUT : NEXT_ACL_OUT;
+	}
+	if (nh->type == NH_LOCAL) {
+		meta->scope = RULE_LOCAL;
+		meta->out_if = IFACE_NONE; /* it leaves by none */
+	}
+	if (nh->type == NH_BROADCAST) {
+		const struct iface *out = &root->ports->iface[nh->iface];
+
+		/* our own subnet's, or not to be forwarded: for this box, as far as anyone listens
+		 */
+		if (nh->iface == meta->in_if || !(out->flags & IFACE_BCAST_FORWARD))
+			meta->scope = RULE_LOCAL;
+	}
+	/* RFC 1122 section 3.3.6; RFC 1812 section 5.3.4: nor is one forwarded as a broadcast */
+	if (meta->flags & META_L2_GROUP && (nh->type != NH_BROADCAST || meta->scope == RULE_ROUTE))
+		return node_drop(meta, DROP_IP4_L2_BROADCAST, NEXT_DROP);
+	return NEXT_ACL_IN;
 }
 
 static inline uint16_t route(const struct root *root, struct meta *meta, uint16_t index)
@@ -69,36 +104,12 @@ static inline uint16_t route(const struct root *root, struct meta *meta, uint16_
 	meta->nh = index;
 	meta->nh_type = nh->type;
 	meta->out_if = nh->iface;
+	meta->zone_out = nh->zone;
 	meta->scope = RULE_ROUTE;
-	if (unlikely(meta->flags & META_WAITED))
-		return old_out == nh->iface && (nh->type == NH_VIA || nh->type == NH_CONNECTED)
-			       ? NEXT_IP4_OUTPUT
-			       : node_drop(meta, DROP_NEIGH_STALE, NEXT_DROP);
-	if (unlikely(meta->flags & META_OURS)) {
-		meta->scope = RULE_LOCAL;
-		if (nh->type != NH_VIA && nh->type != NH_CONNECTED)
-			return node_drop(meta, DROP_NO_ROUTE, NEXT_DROP);
-		if (!(meta->flags & META_EXEMPT))
-			return NEXT_ACL_OUT;
-		return NEXT_IP4_OUTPUT;
-	}
-	if (nh->type == NH_LOCAL) {
-		meta->scope = RULE_LOCAL;
-		meta->out_if = IFACE_NONE; /* it leaves by none */
-	}
-	if (unlikely(nh->type == NH_BROADCAST)) {
-		const struct iface *out = &root->ports->iface[nh->iface];
-
-		/* our own subnet's, or not to be forwarded: for this box, as far as anyone listens
-		 */
-		if (nh->iface == meta->in_if || !(out->flags & IFACE_BCAST_FORWARD))
-			meta->scope = RULE_LOCAL;
-	}
-	/* RFC 1122 section 3.3.6; RFC 1812 section 5.3.4: nor is one forwarded as a broadcast */
-	if (unlikely(meta->flags & META_L2_GROUP) &&
-		(nh->type != NH_BROADCAST || meta->scope == RULE_ROUTE))
-		return node_drop(meta, DROP_IP4_L2_BROADCAST, NEXT_DROP);
-	return NEXT_ACL_IN;
+	if (likely((nh->type == NH_VIA || nh->type == NH_CONNECTED) &&
+		    !(meta->flags & (META_WAITED | META_OURS | META_L2_GROUP))))
+		return NEXT_ACL_IN;
+	return special(root, meta, nh, old_out);
 }
 
 static uint16_t process(
@@ -111,24 +122,24 @@ static uint16_t process(
 	uint16_t next[WALK_PACKETS_MAX];
 	bool back_known = false;
 
-	for (unsigned i = 0; i < nb_objs; i++)
+	for (unsigned i = 0; i < nb_objs; i++) {
 		dst[i] = rte_be_to_cpu_32(meta_of(objs[i])->key.dst);
+		rte_compiler_barrier(); /* a gather is slower here than plain loads */
+	}
 	routes_lookup(root->routes, dst, nh, nb_objs);
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct meta *meta = meta_of(objs[i]);
 
 		next[i] = route(root, meta, (uint16_t)nh[i]);
-		if (unlikely(next[i] == NEXT_ACL_IN &&
-			     root->ports->iface[meta->in_if].flags &
-				     (IFACE_URPF_LOOSE | IFACE_URPF_STRICT))) {
+		if (unlikely(meta->flags & META_URPF && next[i] == NEXT_ACL_IN)) {
 			if (!back_known)
 				sources(root, objs, nb_objs, back);
 			back_known = true;
 			if (!reverse_path_ok(root, meta, &root->routes->nh[back[i]]))
 				next[i] = node_drop(meta, DROP_URPF, NEXT_DROP);
 		}
-		if (next[i] == NEXT_IP4_OUTPUT &&
-			(meta->flags & (META_EXEMPT | META_WAITED)) == META_EXEMPT)
+		if (unlikely((meta->flags & (META_EXEMPT | META_WAITED)) == META_EXEMPT &&
+			     next[i] == NEXT_IP4_OUTPUT))
 			w->stats.exempt++;
 	}
 	node_send(graph, node, objs, next, nb_objs);

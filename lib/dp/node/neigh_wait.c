@@ -11,7 +11,8 @@
 enum { NEXT_ICMP4_ERROR, NEXT_DROP };
 
 #define SLOTS 256
-#define QUEUE_MAX 64     /* upper bound of arp.queue */
+#define QUEUE_MAX 64 /* upper bound of arp.queue */
+#define HASHES 1024
 #define PACKETS_MAX 2048 /* of one worker, in all */
 #define WAIT_SECONDS 10  /* longest wait, should the control core never answer */
 #define ASK_AGAIN_MS 250
@@ -32,6 +33,8 @@ struct neigh_wait {
 	unsigned packets;    /* in all slots */
 	unsigned settled;    /* slots in SLOT_READY or SLOT_FAILED */
 	uint64_t expire_tsc; /* when to look for expired slots again */
+	/* slots in use, by hash of their address: while some packets wait, all others ask here */
+	uint16_t busy[HASHES];
 	struct slot slot[SLOTS];
 };
 
@@ -46,6 +49,11 @@ void neigh_wait_free(struct neigh_wait *nw)
 		for (unsigned j = nw->slot[i].taken; j < nw->slot[i].n; j++)
 			rte_pktmbuf_free(nw->slot[i].m[j]);
 	rte_free(nw);
+}
+
+static inline unsigned hash(uint32_t addr)
+{
+	return addr * 0x9e3779b1u >> 22;
 }
 
 /* The slot of a neighbour that waits, or (ready) whose packets are about to go, or NULL. free_slot
@@ -73,7 +81,7 @@ static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t a
 
 bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, uint32_t addr)
 {
-	return find(nw, iface, addr, true, NULL) != NULL;
+	return nw->busy[hash(addr)] && find(nw, iface, addr, true, NULL) != NULL;
 }
 
 static void settle(struct neigh_wait *nw, struct slot *s, enum slot_state state)
@@ -122,6 +130,7 @@ unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum
 	s->taken += (uint16_t)n;
 	if (s->taken == s->n) {
 		s->state = SLOT_FREE;
+		nw->busy[hash(s->addr)]--;
 		s->n = 0;
 		nw->settled--;
 	}
@@ -132,7 +141,12 @@ unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum
 
 static void ask(struct worker *w, uint16_t iface, uint32_t addr)
 {
-	struct event e = {.kind = EVENT_RESOLVE,
+	struct event e;
+
+	/* a flood to a dead neighbour must not push the filter log out of the ring */
+	if (!bucket_take(&w->resolve, w->now_tsc))
+		return;
+	e = (struct event){.kind = EVENT_RESOLVE,
 		.worker = (uint8_t)w->id,
 		.resolve = {.iface = iface, .addr = addr}};
 
@@ -157,6 +171,7 @@ static enum drop_reason wait(struct worker *w, struct rte_mbuf *m, uint16_t ifac
 			.iface = iface,
 			.addr = addr,
 			.began_tsc = w->now_tsc};
+		nw->busy[hash(addr)]++;
 	}
 	if (s->state == SLOT_WAITING &&
 		(s->asked_tsc == 0 ||

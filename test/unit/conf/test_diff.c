@@ -26,7 +26,6 @@ static const struct {
 	{"system.idle-after-us", "", "system = { idle-after-us = 1; };", "1000", "1"},
 	{"system.idle-sleep-us", "", "system = { idle-sleep-us = 1; };", "50", "1"},
 	{"arp.entries-max", "", "arp = { entries-max = 16; };", "8192", "16"},
-	{"arp.queue", "", "arp = { queue = 1; };", "16", "1"},
 	{"control.socket", "", "control = { socket = \"/x\"; };", "/run/postern/control.sock",
 		"/x"},
 	{"control.group", "", "control = { group = \"adm\"; };", "none", "adm"},

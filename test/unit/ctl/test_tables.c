@@ -110,7 +110,7 @@ static void tables(void)
 	static struct prefix4 addr[] = {{IP(10, 0, 0, 1), 24}, {IP(10, 1, 0, 1), 24},
 		{IP(10, 2, 0, 1), 24}, {IP(10, 3, 0, 1), 24}, {IP(10, 4, 0, 1), 24}};
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
-	struct route_path path[8] = {{LAN, 0, 0}, {WAN, 0, 0}, {WAN2, 0, 0}};
+	struct route_path path[8] = {{LAN, 0, 0, 1}, {WAN, 0, 0, 2}, {WAN2, 0, 0, 2}};
 	struct route_in in[16];
 	char why[256];
 	uint32_t n = 0;
@@ -124,9 +124,9 @@ static void tables(void)
 	assert_non_null(f->env.neigh);
 	neigh_db_ports(f->env.neigh, &f->ports, 1);
 	path[3] = (struct route_path){
-		WAN, IP(10, 1, 0, 9), neigh_db_pin(f->env.neigh, WAN, IP(10, 1, 0, 9), 1)};
+		WAN, IP(10, 1, 0, 9), neigh_db_pin(f->env.neigh, WAN, IP(10, 1, 0, 9), 1), 2};
 	path[4] = (struct route_path){
-		WAN2, IP(10, 2, 0, 9), neigh_db_pin(f->env.neigh, WAN2, IP(10, 2, 0, 9), 1)};
+		WAN2, IP(10, 2, 0, 9), neigh_db_pin(f->env.neigh, WAN2, IP(10, 2, 0, 9), 1), 2};
 	neigh_db_static(f->env.neigh, WAN, IP(10, 1, 0, 2), &mac, 1);
 #define ROUTE(...) in[n++] = (struct route_in){__VA_ARGS__}
 	ROUTE({IP(10, 0, 0, 0), 24}, NH_CONNECTED, ROUTE_CONNECTED, 1, &path[0]);

@@ -64,7 +64,8 @@ static void empty(void **state)
 
 static void types(void **state)
 {
-	struct route_path lan = {.iface = 1}, wan = {2, IP(10, 2, 0, 1), 77}, plain = {3, 0, 0};
+	struct route_path lan = {.iface = 1}, wan = {2, IP(10, 2, 0, 1), 77, 1},
+			  plain = {3, 0, 0, 1};
 	struct route_in in[] = {
 		{{0, 0}, NH_VIA, ROUTE_STATIC, 1, &wan},
 		{{IP(10, 1, 0, 0), 16}, NH_CONNECTED, ROUTE_CONNECTED, 1, &lan},
@@ -109,8 +110,10 @@ static void types(void **state)
 
 static void shared_and_grouped(void **state)
 {
-	struct route_path a[] = {{1, 5, 10}, {2, 6, 11}}, same[] = {{1, 5, 10}, {2, 6, 11}},
-			  turned[] = {{2, 6, 11}, {1, 5, 10}}, flat[] = {{1, 0, 0}, {2, 6, 11}};
+	struct route_path a[] = {{1, 5, 10, 1}, {2, 6, 11, 1}},
+			  same[] = {{1, 5, 10, 1}, {2, 6, 11, 1}},
+			  turned[] = {{2, 6, 11, 1}, {1, 5, 10, 1}},
+			  flat[] = {{1, 0, 0, 1}, {2, 6, 11, 1}};
 	struct route_in in[] = {
 		{{IP(20, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, a},
 		{{IP(21, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, same},
@@ -147,11 +150,11 @@ static void shared_and_grouped(void **state)
 
 static void nonsense(void **state)
 {
-	struct route_path p[300] = {{1, 9, 1}}, none = {0, 9, 1}, far = {IFACES_MAX, 9, 1};
+	struct route_path p[300] = {{1, 9, 1, 1}}, none = {0, 9, 1, 1}, far = {IFACES_MAX, 9, 1, 1};
 	struct route_in in = {{IP(10, 0, 0, 0), 33}, NH_VIA, 0, 1, p};
 
 	for (unsigned i = 1; i < RTE_DIM(p); i++)
-		p[i] = (struct route_path){1, i, i};
+		p[i] = (struct route_path){1, i, i, 1};
 	refused(&in, 1, "prefix length of 33");
 	in.to.len = 255;
 	refused(&in, 1, "prefix length of 255");
@@ -196,7 +199,7 @@ static void limits(void **state)
 	struct routes *r;
 
 	for (uint32_t i = 0; i < n; i++) {
-		path[i] = (struct route_path){1, i + 1, i + 1};
+		path[i] = (struct route_path){1, i + 1, i + 1, 1};
 		in[i] = (struct route_in){{i << 8, 24}, NH_VIA, 0, 1, &path[i]};
 	}
 	r = build(in, NEXTHOPS_MAX);
@@ -287,7 +290,7 @@ static void property(void **state)
 		uint64_t nh[BURST];
 
 		for (uint32_t i = 0; i < n; i++) {
-			path[i] = (struct route_path){1 + (uint16_t)(i % 3), 1 + i % 40, i % 40};
+			path[i] = (struct route_path){1 + (uint16_t)(i % 3), 1 + i % 40, i % 40, 1};
 			in[i] = (struct route_in){random_prefix(), NH_VIA, 0, 1, &path[i]};
 		}
 		r = build(in, n);
@@ -328,7 +331,7 @@ static void large(void **state)
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t len = rnd() % 100 < 60 ? 24 : (uint8_t)(16 + rnd() % 9);
 
-		path[i] = (struct route_path){1, 1 + rnd() % 1000, 0};
+		path[i] = (struct route_path){1, 1 + rnd() % 1000, 0, 1};
 		in[i] = (struct route_in){
 			{rnd() % 0xdf000000 & mask4(len), len}, NH_VIA, 0, 1, &path[i]};
 	}
