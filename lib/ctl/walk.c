@@ -54,7 +54,9 @@ static enum drop_reason addresses(struct walk *w)
 {
 	enum drop_reason reason = DROP_NONE;
 
-	if (ip4_martian_source(w->p.src) && w->root->ip4.martians_drop)
+	if (w->root->ip4.martians_drop &&
+		(ip4_martian_source(w->p.src) ||
+			ports_is_own(w->root->ports, rte_cpu_to_be_32(w->p.src))))
 		reason = DROP_IP4_SRC_MARTIAN;
 	else if (ip4_martian_destination(w->p.dst))
 		reason = DROP_IP4_DST_MARTIAN;
