@@ -116,9 +116,7 @@ def run(*command):
     return sh(*command, check=False, timeout=30)
 
 
-# 90-*.conf is sysctl's
-@pytest.mark.parametrize("conf", sorted(
-    c for c in (ROOT / "config").glob("*.conf") if not c.name.startswith("90-")), ids=lambda p: p.name)
+@pytest.mark.parametrize("conf", sorted((ROOT / "config").glob("*.conf")), ids=lambda p: p.name)
 def test_examples_are_right(conf):
     done = run(POSTERND, "--check", conf)
     assert done.returncode == 0, done.stdout
