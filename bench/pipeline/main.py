@@ -55,6 +55,8 @@ def options(argv):
     p.add_argument("--sizes", type=names, metavar="LIST", help=f"of {','.join(FEEDS)}; all")
     p.add_argument("--rules", type=numbers, metavar="LIST",
                    help=f"lengths of rule lists; {','.join(map(str, RULES))}")
+    p.add_argument("--pairs", type=int, metavar="N",
+                   help="windows with and without a reload under load; twice the rounds")
     p.add_argument("--no-reload", action="store_true", help="leave out the reloads under load")
     p.add_argument("--seconds", type=float, default=1.5, help="one measurement; 1.5")
     p.add_argument("--burst", type=int, default=64,
@@ -77,7 +79,7 @@ def options(argv):
     o.rounds = o.rounds or (1 if quick else 5)
     o.sizes = o.sizes or (["64", "imix"] if quick else list(FEEDS))
     o.rules = o.rules or ((1, 10, 1000) if quick else RULES)
-    o.pairs = 0 if o.no_reload else 2 if quick else max(3, o.rounds)
+    o.pairs = 0 if o.no_reload else o.pairs or 2 * o.rounds
     return o
 
 

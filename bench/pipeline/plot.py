@@ -6,7 +6,7 @@ from html import escape
 from feed import FEEDS
 from stats import median
 
-WIDTH, HEIGHT = 960, 440
+WIDTH, HEIGHT = 1000, 440
 TOP, BOTTOM = 64, 60
 COLORS = ("#1f6f8b", "#e07a5f", "#3d9970", "#8e6bbf", "#c2a83e", "#7a8290")
 WIRE = "#b9c2c9"
