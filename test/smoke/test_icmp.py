@@ -9,7 +9,8 @@ from world import Sentinel, ether, icmp_errors, ip4, is_icmp, two_networks
 RULES = """
 routes = ( { to = "10.61.0.0/16"; type = "unreachable"; } );
 filter = { rules = (
-    { action = "deny"; proto = "icmp"; icmp-type = "eq 0"; direction = "outbound"; scope = "route"; },
+    { action = "deny"; proto = "icmp"; icmp-type = "eq 0"; direction = "outbound";
+      scope = "route"; },
     { action = "permit"; }
 ); };
 """

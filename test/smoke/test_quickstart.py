@@ -19,7 +19,8 @@ def left():
     """What is there of any run: namespaces, folders, processes."""
     return ([n for n in os.listdir("/run/netns") if n.startswith("pst-qs")]
             + [n for n in os.listdir("/tmp") if n.startswith("postern-quickstart.")]
-            + re.findall(r".*posternd -c /tmp/postern-quickstart.*", sh("ps", "-eo", "args").stdout))
+            + re.findall(r".*posternd -c /tmp/postern-quickstart.*",
+                         sh("ps", "-eo", "args").stdout))
 
 
 def start():

@@ -98,7 +98,8 @@ def test_all_errors_at_once(world):
     answer = world.daemon.reload(two_networks(world, """
 routes = ( { to = "10.9.0.0/16"; via = "192.0.2.1"; }, { to = "10.8.0.1/16"; type = "blackhole"; },
            { to = "10.7.0.0/16"; via = "10.1.0.1"; } );
-filter = { rules = ( { action = "permit"; proto = "smtp"; }, { action = "permit"; colour = 1; } ); };
+filter = { rules = ( { action = "permit"; proto = "smtp"; },
+                     { action = "permit"; colour = 1; } ); };
 """))
     assert answer["n_errors"] == 5
     assert len({(e["line"], e["setting"]) for e in answer["errors"]}) == 5
@@ -139,7 +140,8 @@ permit 10.0.0.0 255.0.0.0 0.0.0.0 0.0.0.0 tcp any 0 near 5 both both both
 def test_interfaces_and_routes_change(world):
     """A new VLAN, a new route, an address that goes."""
     conf = world.daemon.path.read_text(encoding="utf-8")
-    changed = conf.replace("interfaces = (", """routes = ( { to = "10.50.0.0/16"; via = "10.2.0.2"; } );
+    changed = conf.replace("interfaces = (", """
+routes = ( { to = "10.50.0.0/16"; via = "10.2.0.2"; } );
 interfaces = ( { name = "v9"; port = "lan"; vlan = 9; addresses = [ "10.9.0.1/24" ]; },""").replace(
         "neighbours = (", f"""neighbours = (
     {{ interface = "v9"; address = "10.9.0.2"; mac = "{world.lan.mac}"; }},""")

@@ -58,9 +58,11 @@ def test_both_directions_of_a_flow_meet_one_worker(world):
         for by, src, dst, s, d in (("lan", "10.1.0.2", "10.2.0.2", sport, 80),
                                    ("wan", "10.2.0.2", "10.1.0.2", 80, sport)):
             before = handed()
-            world.host["wan" if by == "lan" else "lan"].wire.clear()
-            world.host[by].wire.send(ether(world, by) / IP(src=src, dst=dst) / TCP(sport=s, dport=d))
-            world.host["wan" if by == "lan" else "lan"].wire.until(lambda f: is_ip(f, proto=6))
+            there = world.host["wan" if by == "lan" else "lan"].wire
+            there.clear()
+            world.host[by].wire.send(
+                ether(world, by) / IP(src=src, dst=dst) / TCP(sport=s, dport=d))
+            there.until(lambda f: is_ip(f, proto=6))
             moved.append(handed() - before)
         assert sorted(moved) == [0, 1], sport
 
