@@ -294,7 +294,7 @@ interfaces = (
     mac = lab.wan.mac
     reply = ARP(op=2, hwsrc=mac, psrc="10.5.0.7", hwdst=lab.mac["wan"], pdst="10.5.0.1")
     lab.wan.wire.send(ether(lab, "wan") / reply)
-    Sentinel.send(lab)
+    Sentinel.send(lab, "wan", "10.2.0.2", "10.2.0.1")
     assert lab.daemon.totals()["in_flight"] == 1
     lab.wan.wire.send(ether(lab, "wan", 5) / reply)
     came = Ether(lab.wan.wire.until(lambda f: is_ip(f, dst="10.5.0.7"))[-1])

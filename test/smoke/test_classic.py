@@ -107,6 +107,23 @@ EVERYTHING = [
 OURS = {"in": "9.1.1.1", "lan": "192.168.1.1", "out": "198.51.100.1"}
 
 
+def settle(world, by, counted):
+    """Sends a packet of its own behind those that came by that port, and takes it out of what was
+    counted: (frames that came there before its answer, what the others counted)."""
+    if by == "out":  # line 21 denies its pings
+        world.host["out"].wire.send(ether(world, "out") / IP(
+            src=HOST["out"], dst=HOST["lan"], id=4712) / UDP(sport=53, dport=53))
+        world.host["lan"].wire.until(lambda f: is_ip(f, id=4712))
+        came, lines = [], (7, 24)
+    else:
+        came, lines = Sentinel.send(world, by, HOST[by], OURS[by]), \
+            (19 if by == "in" else 20, 24)
+    rose = exactly(counted, counts(world))
+    for line in lines:
+        rose[line] -= 1
+    return came, {line: n for line, n in rose.items() if n}
+
+
 def name(case):
     line, by, to, l4, _ = case
     return f"line {line}: {by} to {to}, {l4.summary()}"
@@ -121,19 +138,14 @@ def test_line(world, case):
     for host in world.host.values():
         host.wire.clear()
     world.host[by].wire.send(ether(world, by) / packet)
-    # another packet of a line of its own shows that it was handled
-    came = Sentinel.send(world, "in", HOST["in"], OURS["in"])
-    rose = exactly(before[0], counts(world))
-    for sentinel in (19, 24):
-        rose[sentinel] -= 1
-    rose = {k: n for k, n in rose.items() if n}
+    came, rose = settle(world, by, before[0])
     dropped = exactly(before[1], world.daemon.drops())
     if expected:
         assert rose == {line: 1, 24: 1} and dropped == {}
-        there = by if to == "us" else to
-        if there != "in":
-            came = world.host[there].wire.until(lambda f: is_ip(f))
-        assert is_ip(came[-1], **({"src": OURS[by]} if to == "us" else {"id": 4711}))
+        if to == "us":
+            assert any(is_ip(f, src=OURS[by]) for f in came)
+        elif (by, to) != ("out", "lan"):  # there settle looked already
+            world.host[to].wire.until(lambda f: is_ip(f, id=4711))
     else:
         assert rose == {line: 1} and dropped == {"filter-in": 1}
 
@@ -156,9 +168,7 @@ def test_later_fragments(world):
         to = "out" if by != "out" else "in"
         world.host[by].wire.send(ether(world, by) / IP(
             src=HOST[by], dst=HOST[to], frag=64, proto=6) / Raw(bytes(40)))
-        Sentinel.send(world, "in", HOST["in"], OURS["in"])
-        rose = exactly(before, counts(world))
-        assert rose == {19: 1, line: 1, 24: 2}
+        assert settle(world, by, before)[1] == {line: 1, 24: 1}
 
 
 def test_filter_test_says_the_same(world):
