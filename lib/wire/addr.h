@@ -13,7 +13,8 @@
 #define MAC_STRLEN 18
 
 struct prefix4 {
-	uint32_t addr; /* host byte order; bits beyond len are kept as given (an interface address) */
+	uint32_t addr; /* host byte order; bits beyond len are kept as given (an interface address)
+			*/
 	uint8_t len;   /* 0 to 32 */
 };
 

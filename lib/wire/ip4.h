@@ -34,8 +34,8 @@
 
 static inline bool icmp4_is_error(uint8_t type)
 {
-	return type == ICMP4_UNREACHABLE || type == ICMP4_SOURCE_QUENCH ||
-		type == ICMP4_REDIRECT || type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER;
+	return type == ICMP4_UNREACHABLE || type == ICMP4_SOURCE_QUENCH || type == ICMP4_REDIRECT ||
+	       type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER;
 }
 
 /* Addresses that are no source of a packet from a network: 0/8, 127/8, multicast, 240/4 (RFC 1812

@@ -47,11 +47,11 @@ unsigned rule_port_ranges(struct rule_port port, uint16_t max, struct rule_range
 bool rule_same(const struct rule *a, const struct rule *b)
 {
 	return a->src == b->src && a->smask == b->smask && a->dst == b->dst &&
-		a->dmask == b->dmask && a->proto == b->proto && a->sport.op == b->sport.op &&
-		a->sport.value == b->sport.value && a->dport.op == b->dport.op &&
-		a->dport.value == b->dport.value && a->zone == b->zone && a->scope == b->scope &&
-		a->dir == b->dir && a->frag == b->frag && a->permit == b->permit &&
-		a->log == b->log && a->tunnel == b->tunnel;
+	       a->dmask == b->dmask && a->proto == b->proto && a->sport.op == b->sport.op &&
+	       a->sport.value == b->sport.value && a->dport.op == b->dport.op &&
+	       a->dport.value == b->dport.value && a->zone == b->zone && a->scope == b->scope &&
+	       a->dir == b->dir && a->frag == b->frag && a->permit == b->permit &&
+	       a->log == b->log && a->tunnel == b->tunnel;
 }
 
 uint64_t rule_hash(const struct rule *r)
@@ -59,8 +59,9 @@ uint64_t rule_hash(const struct rule *r)
 	uint64_t part[] = {
 		(uint64_t)r->src << 32 | r->smask,
 		(uint64_t)r->dst << 32 | r->dmask,
-		(uint64_t)r->proto << 48 | (uint64_t)r->sport.op << 40 | (uint64_t)r->dport.op << 32 |
-			(uint32_t)r->sport.value << 16 | r->dport.value,
+		(uint64_t)r->proto << 48 | (uint64_t)r->sport.op << 40 |
+			(uint64_t)r->dport.op << 32 | (uint32_t)r->sport.value << 16 |
+			r->dport.value,
 		(uint64_t)r->tunnel << 32 | (uint32_t)r->zone << 16 | (uint32_t)r->scope << 12 |
 			(uint32_t)r->dir << 8 | (uint32_t)r->frag << 4 | (uint32_t)r->permit << 1 |
 			(uint32_t)r->log,
@@ -157,7 +158,8 @@ bool rule_matches(const struct rule *r, const struct rule_packet *p)
 		return false;
 	if (p->frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
 		return false;
-	if ((p->src & r->smask) != (r->src & r->smask) || (p->dst & r->dmask) != (r->dst & r->dmask))
+	if ((p->src & r->smask) != (r->src & r->smask) ||
+		(p->dst & r->dmask) != (r->dst & r->dmask))
 		return false;
 	if (r->tunnel != RULE_TUNNEL_ANY && r->tunnel != p->tunnel)
 		return false;

@@ -1,5 +1,5 @@
-/* One filter rule as a plain value: what the classic line and a libconfig rule both become, what the
- * compiler in table/ takes, and what show prints. The semantics stand in docs/filter.md.
+/* One filter rule as a plain value: what the classic line and a libconfig rule both become, what
+ * the compiler in table/ takes, and what show prints. The semantics stand in docs/filter.md.
  *
  * Used by conf (which makes them), table (which compiles them), ctl (which shows them). No state.
  */
@@ -16,7 +16,15 @@ enum rule_proto_special {
 	RULE_PROTO_TCP_ACK = 257, /* TCP with the ACK bit set */
 };
 
-enum rule_op { RULE_OP_ANY, RULE_OP_EQ, RULE_OP_NEQ, RULE_OP_LT, RULE_OP_LE, RULE_OP_GT, RULE_OP_GE };
+enum rule_op {
+	RULE_OP_ANY,
+	RULE_OP_EQ,
+	RULE_OP_NEQ,
+	RULE_OP_LT,
+	RULE_OP_LE,
+	RULE_OP_GT,
+	RULE_OP_GE
+};
 
 enum rule_frag {
 	RULE_FRAG_YES,     /* every packet */
@@ -42,14 +50,14 @@ struct rule {
 	uint32_t src, smask, dst, dmask; /* host byte order, as written; masks contiguous */
 	uint16_t proto;                  /* IP protocol 0 to 255, or enum rule_proto_special */
 	struct rule_port sport, dport;
-	uint8_t zone;   /* RULE_SECURE | RULE_NONSECURE */
-	uint8_t scope;  /* RULE_ROUTE | RULE_LOCAL */
-	uint8_t dir;    /* RULE_IN | RULE_OUT */
-	uint8_t frag;   /* enum rule_frag */
-	bool permit;    /* else deny */
-	bool log;       /* l=yes */
-	uint32_t tunnel; /* t=: 0 is outside tunnels only, RULE_TUNNEL_ANY either */
-	uint32_t line;   /* from 1, in file */
+	uint8_t zone;     /* RULE_SECURE | RULE_NONSECURE */
+	uint8_t scope;    /* RULE_ROUTE | RULE_LOCAL */
+	uint8_t dir;      /* RULE_IN | RULE_OUT */
+	uint8_t frag;     /* enum rule_frag */
+	bool permit;      /* else deny */
+	bool log;         /* l=yes */
+	uint32_t tunnel;  /* t=: 0 is outside tunnels only, RULE_TUNNEL_ANY either */
+	uint32_t line;    /* from 1, in file */
 	const char *file; /* as the user named it; owned by whoever owns the list of rules */
 };
 
@@ -65,15 +73,15 @@ unsigned rule_port_ranges(struct rule_port port, uint16_t max, struct rule_range
 static inline bool rule_proto_has_ports(uint16_t proto)
 {
 	return proto == 6 || proto == 17 || proto == 33 || proto == 132 || proto == 136 ||
-		proto == RULE_PROTO_TCP_ACK;
+	       proto == RULE_PROTO_TCP_ACK;
 }
 
-/* True when the rule looks at something that only the first fragment carries: ports, the ACK bit, an
- * ICMP type or code. Such a rule can't match a later fragment. */
+/* True when the rule looks at something that only the first fragment carries: ports, the ACK bit,
+ * an ICMP type or code. Such a rule can't match a later fragment. */
 static inline bool rule_needs_l4(const struct rule *r)
 {
 	return r->sport.op != RULE_OP_ANY || r->dport.op != RULE_OP_ANY ||
-		r->proto == RULE_PROTO_TCP_ACK;
+	       r->proto == RULE_PROTO_TCP_ACK;
 }
 
 /* Same meaning: all fields but line and file are equal. */
