@@ -9,6 +9,7 @@
 #include "ctl/ctl.h"
 #include "dp/worker.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #define NOTES_MAX 64
@@ -24,10 +25,11 @@ struct tables {
 	uint32_t n_pins;
 };
 
-enum reload_stage { RELOAD_IDLE, RELOAD_READ, RELOAD_ROUTES, RELOAD_GRACE };
+enum reload_stage { RELOAD_IDLE, RELOAD_CHECK, RELOAD_READ, RELOAD_ROUTES, RELOAD_GRACE };
 
 struct reload { /* reload.c */
 	enum reload_stage stage;
+	char check_path[PATH_MAX]; /* RELOAD_CHECK */
 	struct conf *conf;
 	struct tables *next, *old;
 	struct errs errs;
@@ -134,7 +136,8 @@ void tables_neighbours(struct app *a, const struct conf *conf);
 int reload_init(struct app *a); /* needs a->base */
 void reload_fini(struct app *a);
 void reload_start(struct ctl_env *env, void (*done)(void *, int, const struct errs *), void *arg);
-int reload_check(struct ctl_env *env, const char *path, struct errs *errs);
+void reload_check(struct ctl_env *env, const char *path,
+	void (*done)(void *, int, const struct errs *), void *arg);
 /* Moves a reload on when workers have passed their grace period. Every tick. */
 void reload_tick(struct app *a);
 /* What the conf room can't judge: names of drop reasons. */

@@ -31,32 +31,27 @@ void check_names(const struct conf *conf, struct errs *errs)
 	}
 }
 
-int reload_check(struct ctl_env *env, const char *path, struct errs *errs)
+/* --- the builder thread */
+
+/* The configuration in path, or NULL or errors: r->errs has them all. */
+static struct conf *read_conf(struct app *a, const char *path)
 {
-	const struct app *a = env->app;
-	struct conf *conf = conf_load(path ? path : env->config_path, errs);
+	struct reload *r = &a->reload;
+	struct conf *conf = conf_load(path, &r->errs);
 
 	if (conf) {
-		check_names(conf, errs);
-		conf_diff_restart(a->conf, conf, errs);
+		check_names(conf, &r->errs);
+		conf_diff_restart(a->conf, conf, &r->errs);
 	}
-	conf_free(conf);
-	return errs->n_errors ? -EINVAL : 0;
+	return conf;
 }
-
-/* --- the builder thread */
 
 static void build_filter(struct app *a)
 {
 	struct reload *r = &a->reload;
-	char path[4096];
+	const char *path = a->env.config_path;
 
-	snprintf(path, sizeof(path), "%s", a->env.config_path);
-	r->conf = conf_load(path, &r->errs);
-	if (r->conf) {
-		check_names(r->conf, &r->errs);
-		conf_diff_restart(a->conf, r->conf, &r->errs);
-	}
+	r->conf = read_conf(a, path);
 	if (r->errs.n_errors)
 		return;
 	r->next = calloc(1, sizeof(*r->next));
@@ -91,7 +86,9 @@ static void *builder(void *arg)
 		pthread_mutex_unlock(&r->lock);
 		if (r->quit)
 			break;
-		if (r->stage == RELOAD_READ)
+		if (r->stage == RELOAD_CHECK)
+			conf_free(read_conf(a, r->check_path));
+		else if (r->stage == RELOAD_READ)
 			build_filter(a);
 		else
 			build_routes(a);
@@ -222,6 +219,17 @@ static void swap(struct app *a)
 	r->stage = RELOAD_GRACE;
 }
 
+static void checked(struct app *a)
+{
+	struct reload *r = &a->reload;
+	struct errs errs = r->errs;
+
+	r->errs = (struct errs){0};
+	r->stage = RELOAD_IDLE;
+	r->done(r->arg, errs.n_errors ? -EINVAL : 0, &errs);
+	errs_fini(&errs);
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct app *a = arg;
@@ -230,7 +238,9 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
 	if (read(fd, &n, sizeof(n)) < 0)
 		return;
-	if (r->errs.n_errors)
+	if (r->stage == RELOAD_CHECK)
+		checked(a);
+	else if (r->errs.n_errors)
 		refuse(a);
 	else if (r->stage == RELOAD_READ)
 		begin_routes(a);
@@ -268,22 +278,35 @@ void reload_tick(struct app *a)
 	answer(a, 0);
 }
 
-void reload_start(struct ctl_env *env, void (*done)(void *, int, const struct errs *), void *arg)
+/* Gives the builder its first work; or says that it is busy. */
+static void start(struct app *a, enum reload_stage stage, const char *path,
+	void (*done)(void *, int, const struct errs *), void *arg)
 {
-	struct app *a = env->app;
 	struct reload *r = &a->reload;
 	struct errs errs = {0};
 
 	if (r->stage != RELOAD_IDLE) {
-		errs_add(&errs, env->config_path, 0, "",
-			"a reload is under way; try again after it");
+		errs_add(
+			&errs, path, 0, "", "a reload or a check is under way; try again after it");
 		done(arg, -EBUSY, &errs);
 		errs_fini(&errs);
 		return;
 	}
+	snprintf(r->check_path, sizeof(r->check_path), "%s", path);
 	r->done = done;
 	r->arg = arg;
-	give_work(r, RELOAD_READ);
+	give_work(r, stage);
+}
+
+void reload_start(struct ctl_env *env, void (*done)(void *, int, const struct errs *), void *arg)
+{
+	start(env->app, RELOAD_READ, env->config_path, done, arg);
+}
+
+void reload_check(struct ctl_env *env, const char *path,
+	void (*done)(void *, int, const struct errs *), void *arg)
+{
+	start(env->app, RELOAD_CHECK, path ? path : env->config_path, done, arg);
 }
 
 int reload_init(struct app *a)

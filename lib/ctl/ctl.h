@@ -49,9 +49,11 @@ struct ctl_env {
 	uint32_t reloads, reloads_failed;
 	time_t reloaded;
 
-	/* Checks a file (NULL: the running one's path) without applying it. Errors in errs; fills
-	 * counts for the answer. 0 or -EINVAL. */
-	int (*check)(struct ctl_env *env, const char *path, struct errs *errs);
+	/* Checks a file (NULL: config_path) without applying it; done is called once from the event
+	 * loop, now or later, with the errors (status 0: good, -EINVAL: not, -EBUSY: a reload or a
+	 * check is under way). */
+	void (*check)(struct ctl_env *env, const char *path,
+		void (*done)(void *arg, int status, const struct errs *errs), void *arg);
 	/* Starts a reload of config_path; done is called once from the event loop, now or later,
 	 * with the errors (status 0: applied, -EINVAL: refused, -EBUSY: one is under way). */
 	void (*reload)(struct ctl_env *env,

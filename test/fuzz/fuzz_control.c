@@ -24,10 +24,14 @@ static struct {
 	struct ctl_env env;
 } small;
 
-static int check(struct ctl_env *env, const char *path, struct errs *errs)
+static void check(struct ctl_env *env, const char *path,
+	void (*done)(void *arg, int status, const struct errs *errs), void *arg)
 {
-	errs_add(errs, path, 1, "x", "wrong");
-	return -1;
+	struct errs errs = {0};
+
+	errs_add(&errs, path, 1, "setting", "text");
+	done(arg, -EINVAL, &errs);
+	errs_fini(&errs);
 }
 
 static void reload(struct ctl_env *env,

@@ -27,14 +27,18 @@ struct fake {
 	int status;
 };
 
-static int fake_check(struct ctl_env *env, const char *path, struct errs *errs)
+static void fake_check(struct ctl_env *env, const char *path,
+	void (*done)(void *arg, int status, const struct errs *errs), void *arg)
 {
-	if (path != NULL && strstr(path, "bad") != NULL) {
-		errs_add(errs, path, 3, "ports[0].mtu", "found %d, expected 576 to 9000", 7);
-		errs_warn(errs, path, 0, "", "a warning");
-		return -EINVAL;
+	bool bad = path != NULL && strstr(path, "bad") != NULL;
+	struct errs errs = {0};
+
+	if (bad) {
+		errs_add(&errs, path, 3, "ports[0].mtu", "found %d, expected 576 to 9000", 7);
+		errs_warn(&errs, path, 0, "", "a warning");
 	}
-	return 0;
+	done(arg, bad ? -EINVAL : 0, &errs);
+	errs_fini(&errs);
 }
 
 static void fake_reload(struct ctl_env *env,
