@@ -56,8 +56,8 @@ def payload(frame):
 
 
 class Sentinel:
-    """A ping to the gateway whose answer shows that all that was sent before it on the same port was
-    handled: the way to see that something did not come, without waiting for it."""
+    """A ping to the gateway whose answer shows that all that was sent before it on the same port
+    was handled: the way to see that something did not come, without waiting for it."""
     serial = 0
 
     @classmethod
