@@ -170,11 +170,13 @@ def test_a_client_that_does_not_read(world):
 def test_clients_that_leave_in_the_middle(world):
     with traffic(world):
         for _ in range(100):
-            with connect(world) as s:
+            # some are too many at the time, and turned away
+            with connect(world) as s, contextlib.suppress(OSError):
                 s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"config.reload"}\n'[:random.Random(
                     1).randint(1, 40)])
         for _ in range(5):
-            with connect(world) as s:  # a reload whose asker is gone when it is done
+            # a reload whose asker is gone when it is done
+            with connect(world) as s, contextlib.suppress(OSError):
                 s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"config.reload"}\n')
     wait_until("the reloads to be done",
                lambda: world.daemon.reload()["status"] == "applied")
