@@ -151,7 +151,7 @@ class Lab:
         Lab.serial += 1
         self.prefix = f"pst-t{os.getpid()}n{Lab.serial}"
         self.gateway = f"{self.prefix}-gw"
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-smoke."))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"postern-smoke.{os.getpid()}."))
         self.host = {port: Host(self, port) for port in ports}
         self.mac = {}  # of the gateway's ports
         self.daemons = []
@@ -238,6 +238,9 @@ def reclaim():
             pid = re.match(r"pst-t(\d+)", prefix)[1]
             if not os.path.exists(f"/proc/{pid}"):
                 remove_namespaces(prefix)
+    for folder in pathlib.Path(tempfile.gettempdir()).glob("postern-smoke.*.*"):
+        if not os.path.exists(f"/proc/{folder.name.split('.')[1]}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Refused(Exception):
