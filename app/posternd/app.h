@@ -84,8 +84,8 @@ struct app {
 	struct reload reload;
 	char *note[NOTES_MAX];
 	unsigned n_notes;
-	uint64_t link_polled_ms, log_warned_ms;
-	bool eal, launched, stopping;
+	uint64_t link_polled_ms;
+	bool eal, launched;
 	uint64_t punts_unknown; /* packets the control core could not use */
 };
 

@@ -118,8 +118,8 @@ static int run(const char *path)
 }
 
 /* The builder makes and drops hundreds of MiB in a reload. Given back to the kernel each time, they
- * cost the workers interrupts (TLB shootdowns) and the kernel's attention: the longest gap between
- * two walks was 3.7 times that of a daemon left alone, and is 1.5 times with this. */
+ * can cost the workers interrupts (TLB shootdowns). On a shared machine the gain is hard to see:
+ * docs/performance.md has the longest gaps between two walks. */
 static void keep_memory(void)
 {
 	mallopt(M_ARENA_MAX, 1);

@@ -43,8 +43,8 @@ static inline struct worker *node_worker(const struct rte_node *node)
 }
 
 /* Runs every source, then every node that has packets, until none has. As rte_graph_walk, but it
- * reads the TSC around each node only when asked: twice a node is 7 of a packet's 97 cycles at
- * burst 64. */
+ * reads the TSC around each node only when asked: some 25 cycles a node, for a dozen nodes a walk.
+ */
 static inline void node_walk(struct rte_graph *graph, bool timed)
 {
 	uint32_t head = graph->head;
