@@ -1,6 +1,7 @@
 /* Addresses and prefixes: text to value and back. See addr.h. */
 #include "wire/addr.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,83 @@ int prefix4_parse(const char *text, struct prefix4 *prefix)
 	}
 	prefix->len = (uint8_t)len;
 	return *text == '\0' ? 0 : -EINVAL;
+}
+
+struct addr addr_masked(const struct addr *addr, unsigned len)
+{
+	struct addr a = *addr;
+
+	for (unsigned i = 0; i < sizeof(a.b); i++, len -= len < 8 ? len : 8)
+		if (len < 8)
+			a.b[i] &= (uint8_t)(0xff00 >> len);
+	return a;
+}
+
+bool prefix_holds(const struct prefix *prefix, const struct addr *addr)
+{
+	struct addr a = addr_masked(addr, prefix->len);
+	struct addr p = addr_masked(&prefix->addr, prefix->len);
+
+	return addr_is4(&prefix->addr) == addr_is4(addr) && addr_equal(&a, &p);
+}
+
+bool prefix_overlap(const struct prefix *a, const struct prefix *b)
+{
+	return a->len <= b->len ? prefix_holds(a, &b->addr) : prefix_holds(b, &a->addr);
+}
+
+int addr_parse(const char *text, struct addr *addr)
+{
+	uint32_t addr4;
+
+	if (strchr(text, ':') == NULL) {
+		if (addr4_parse(text, &addr4) < 0)
+			return -EINVAL;
+		*addr = addr_of4(addr4);
+		return 0;
+	}
+	if (strchr(text, '.') != NULL || inet_pton(AF_INET6, text, addr->b) != 1)
+		return -EINVAL;
+	return addr_is4(addr) ? -EINVAL : 0;
+}
+
+int prefix_parse(const char *text, struct prefix *prefix)
+{
+	const char *slash = strchr(text, '/'), *len_text;
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	unsigned most, len;
+	char host[ADDR_STRLEN];
+
+	if (n >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (addr_parse(host, &prefix->addr) < 0)
+		return -EINVAL;
+	most = addr_is4(&prefix->addr) ? 32 : 128;
+	len = most;
+	if (slash) {
+		len_text = slash + 1;
+		if (number(&len_text, most, &len) < 0 || *len_text != '\0')
+			return -EINVAL;
+	}
+	prefix->len = (uint8_t)(len + 128 - most);
+	return 0;
+}
+
+char *addr_format(const struct addr *addr, char *buf)
+{
+	/* the family is known and the buffer large enough: it can't fail */
+	if (addr_is4(addr))
+		return addr4_format(addr_to4(addr), buf);
+	return (char *)(uintptr_t)inet_ntop(AF_INET6, addr->b, buf, ADDR_STRLEN);
+}
+
+char *prefix_format(const struct prefix *prefix, char *buf)
+{
+	addr_format(&prefix->addr, buf);
+	snprintf(buf + strlen(buf), 5, "/%u", prefix_written_len(prefix) & 255u);
+	return buf;
 }
 
 static int hex(char c)
