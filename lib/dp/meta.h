@@ -1,4 +1,5 @@
-/* What the nodes know about a packet: 64 bytes in the mbuf's private area. Written by the node
+/* What the nodes know about a packet: two cache lines in the mbuf's private area, of which an IPv4
+ * packet needs the first alone. Written by the node
  * named beside each field, read by later ones; valid within one worker and one walk unless said
  * otherwise.
  */
@@ -7,6 +8,7 @@
 #include "table/acl.h"
 
 #include <rte_mbuf.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum meta_flag {
@@ -17,6 +19,7 @@ enum meta_flag {
 	META_WAITED = 16,  /* waited for its neighbour */
 	META_FRAMED = 32,  /* the data begins with an Ethernet header; else with the IP header */
 	META_URPF = 64,    /* the interface asks for a reverse-path check */
+	META_IP6 = 128,    /* IPv6: the filter key is key6, else key */
 };
 
 struct meta {
@@ -42,8 +45,11 @@ struct meta {
 	uint8_t zone_out; /* ip4_route */
 	uint8_t group_in; /* acl_in: the group that was asked */
 	uint8_t reserved[12];
+	struct acl_key6 key6 __rte_cache_aligned; /* ip6_input */
+	uint8_t reserved6[24];
 };
-_Static_assert(sizeof(struct meta) == 64, "one cache line");
+_Static_assert(sizeof(struct meta) == 128, "two cache lines");
+#define META_COMMON offsetof(struct meta, key6) /* bytes that packets of both families have */
 
 static inline struct meta *meta_of(struct rte_mbuf *m)
 {

@@ -31,6 +31,15 @@ struct acl_key {
 };
 _Static_assert(sizeof(struct acl_key) == 16, "key is one vector");
 
+/* The same for IPv6. */
+struct acl_key6 {
+	uint8_t class;
+	uint8_t pad[3]; /* zero */
+	uint8_t src[16], dst[16];
+	rte_be16_t sport, dport; /* ICMPv6: type and code, each as a 16-bit number */
+};
+_Static_assert(sizeof(struct acl_key6) == 40, "no padding");
+
 /* Verdict 0 is the implicit deny; verdict i+1 is rule i of the configuration. */
 struct acl_verdict {
 	uint32_t counter; /* index of the rule's counter, stable over reloads */

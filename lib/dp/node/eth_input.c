@@ -132,7 +132,7 @@ static uint16_t process(
 		if (unlikely(m->port != plain.port))
 			learn(w->root, m->port, &plain);
 		if (likely(is_plain(m, &plain))) {
-			*meta_of(m) = plain.meta;
+			memcpy(meta_of(m), &plain.meta, META_COMMON);
 			next[i] = NEXT_IP4_INPUT;
 		} else {
 			next[i] = input(w->root, m);
