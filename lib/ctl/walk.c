@@ -1,6 +1,6 @@
 /* What the data path would do with a described packet, step by step. See walk.h.
  *
- * Follows dp/node: eth_input, ip4_input, ip4_route, acl_in, ip4_local, acl_out, ip4_output,
+ * Follows dp/node: eth_input, ip4_input, ip_route, acl_in, ip_local, acl_out, ip_output,
  * port_tx. Whoever changes the order of decisions there changes it here.
  */
 #include "ctl/walk.h"

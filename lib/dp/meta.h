@@ -25,24 +25,24 @@ enum meta_flag {
 struct meta {
 	struct acl_key key;               /* ip4_input */
 	uint16_t in_if;                   /* eth_input: interface id; 0 for what we made */
-	uint16_t out_if;                  /* ip4_route */
-	uint16_t nh;                      /* ip4_route: index of the member chosen (route.h) */
+	uint16_t out_if;                  /* ip_route */
+	uint16_t nh;                      /* ip_route: index of the member chosen (route.h) */
 	uint16_t drop;                    /* enum drop_reason, when next is the drop node */
 	uint8_t flags;                    /* enum meta_flag */
 	uint8_t frag;                     /* ip4_input: enum rule_packet_frag */
-	uint8_t scope;                    /* ip4_route: RULE_ROUTE or RULE_LOCAL */
-	uint8_t nh_type;                  /* ip4_route: enum nexthop_type */
+	uint8_t scope;                    /* ip_route: RULE_ROUTE or RULE_LOCAL */
+	uint8_t nh_type;                  /* ip_route: enum nexthop_type */
 	uint8_t icmp_type, icmp_code;     /* whoever sends to icmp4_error */
 	uint16_t icmp_mtu;                /* ... for fragmentation needed */
 	uint32_t verdict_in, verdict_out; /* acl_in, acl_out: acl.h verdicts */
-	uint32_t neigh;                   /* ip4_output: index, for the wait queue */
+	uint32_t neigh;                   /* ip_output: index, for the wait queue */
 	uint8_t proto;                    /* ip4_input */
 	uint8_t tcp_flags; /* ip4_input: 0 unless TCP with its header in the packet */
-	uint16_t out_port; /* ip4_output, or whoever sends to port_tx; kept over a TX handoff */
+	uint16_t out_port; /* ip_output, or whoever sends to port_tx; kept over a TX handoff */
 	uint8_t l2_len; /* eth_input: bytes of the received Ethernet header before the data; 0: none
 			 */
 	uint8_t zone_in;  /* eth_input: RULE_SECURE or RULE_NONSECURE */
-	uint8_t zone_out; /* ip4_route */
+	uint8_t zone_out; /* ip_route */
 	uint8_t group_in; /* acl_in: the group that was asked */
 	uint8_t reserved[12];
 	struct acl_key6 key6 __rte_cache_aligned; /* ip6_input */

@@ -5,7 +5,7 @@
 
 #include "wire/ip4.h"
 
-enum { NEXT_ACL_OUT, NEXT_IP4_LOCAL, NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_ACL_OUT, NEXT_IP_LOCAL, NEXT_ICMP4_ERROR, NEXT_DROP };
 
 static inline bool forwarded(const struct meta *meta)
 {
@@ -16,7 +16,7 @@ static inline bool forwarded(const struct meta *meta)
 static uint16_t onward(struct meta *meta)
 {
 	if (unlikely(meta->scope == RULE_LOCAL))
-		return NEXT_IP4_LOCAL;
+		return NEXT_IP_LOCAL;
 	switch (meta->nh_type) {
 	case NH_VIA:
 	case NH_CONNECTED:
@@ -87,7 +87,7 @@ const struct node node_acl_in = {
 	.process = process,
 	.n_next = 4,
 	.next = {[NEXT_ACL_OUT] = "acl_out",
-		[NEXT_IP4_LOCAL] = "ip4_local",
+		[NEXT_IP_LOCAL] = "ip_local",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
 		[NEXT_DROP] = "drop"},
 };

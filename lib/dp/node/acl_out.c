@@ -6,7 +6,7 @@
  */
 #include "dp/node/acl_burst.h"
 
-enum { NEXT_IP4_OUTPUT, NEXT_DROP };
+enum { NEXT_IP_OUTPUT, NEXT_DROP };
 
 /* Groups of the packets, and whether every packet's inbound verdict is its outbound one too. */
 static bool groups(const struct acl *acl, void **objs, uint8_t group[], unsigned n)
@@ -32,7 +32,7 @@ static __rte_noinline uint16_t judge(
 		reason = verdict ? DROP_FILTER_OUT : DROP_FILTER_OUT_IMPLICIT;
 	if (v->log)
 		acl_log(w, m, RULE_OUT, verdict, reason);
-	return v->permit ? NEXT_IP4_OUTPUT : node_drop(meta_of(m), reason, NEXT_DROP);
+	return v->permit ? NEXT_IP_OUTPUT : node_drop(meta_of(m), reason, NEXT_DROP);
 }
 
 static uint16_t process(
@@ -56,7 +56,7 @@ static uint16_t process(
 
 		meta->verdict_out = index;
 		acl_count(&count, v->counter, m->pkt_len);
-		next[i] = likely(acl_quiet(v)) ? NEXT_IP4_OUTPUT : judge(w, m, v, index);
+		next[i] = likely(acl_quiet(v)) ? NEXT_IP_OUTPUT : judge(w, m, v, index);
 	}
 	acl_count_flush(&count);
 	node_send(graph, node, objs, next, nb_objs);
@@ -68,5 +68,5 @@ const struct node node_acl_out = {
 	.sentence = "filters outbound",
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_IP4_OUTPUT] = "ip4_output", [NEXT_DROP] = "drop"},
+	.next = {[NEXT_IP_OUTPUT] = "ip_output", [NEXT_DROP] = "drop"},
 };

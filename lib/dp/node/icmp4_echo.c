@@ -8,7 +8,7 @@
 #include <rte_icmp.h>
 #include <rte_ip.h>
 
-enum { NEXT_IP4_ROUTE, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_DROP };
 
 /* Options are not sent back: the header becomes its plain 20 bytes. */
 static void strip_options(struct rte_mbuf *m, unsigned hdr_len)
@@ -65,7 +65,7 @@ static uint16_t process(
 			continue;
 		}
 		answer(w, objs[i], meta);
-		next[i] = NEXT_IP4_ROUTE;
+		next[i] = NEXT_IP_ROUTE;
 	}
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
@@ -76,5 +76,5 @@ const struct node node_icmp4_echo = {
 	.sentence = "answers echo requests, so many a second",
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_IP4_ROUTE] = "ip4_route", [NEXT_DROP] = "drop"},
+	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_DROP] = "drop"},
 };

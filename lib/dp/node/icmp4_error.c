@@ -11,7 +11,7 @@
 #include <rte_icmp.h>
 #include <rte_ip.h>
 
-enum { NEXT_IP4_ROUTE };
+enum { NEXT_IP_ROUTE };
 
 static bool may_answer(const struct rte_mbuf *m, const struct meta *meta)
 {
@@ -103,7 +103,7 @@ static uint16_t process(
 		}
 		w->stats.created++;
 		w->stats.icmp_errors_sent++;
-		rte_node_enqueue_x1(graph, node, NEXT_IP4_ROUTE, m);
+		rte_node_enqueue_x1(graph, node, NEXT_IP_ROUTE, m);
 	}
 	return nb_objs;
 }
@@ -113,5 +113,5 @@ const struct node node_icmp4_error = {
 	.sentence = "drops a packet and tells its sender why",
 	.process = process,
 	.n_next = 1,
-	.next = {[NEXT_IP4_ROUTE] = "ip4_route"},
+	.next = {[NEXT_IP_ROUTE] = "ip_route"},
 };

@@ -11,7 +11,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
-enum { NEXT_IP4_ROUTE, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_DROP };
 
 /* 0, or why the options forbid the packet to go on. */
 static enum drop_reason options(const struct root *root, const uint8_t *ip, unsigned hdr_len)
@@ -238,7 +238,7 @@ static uint16_t process(
 			meta_strip_l2(m, meta);
 			reason = input(root, m, meta);
 		}
-		next[i] = likely(reason == DROP_NONE) ? NEXT_IP4_ROUTE
+		next[i] = likely(reason == DROP_NONE) ? NEXT_IP_ROUTE
 						      : node_drop(meta, reason, NEXT_DROP);
 	}
 	node_send(graph, node, objs, next, nb_objs);
@@ -250,5 +250,5 @@ const struct node node_ip4_input = {
 	.sentence = "validates the IPv4 packet and makes its filter key",
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_IP4_ROUTE] = "ip4_route", [NEXT_DROP] = "drop"},
+	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_DROP] = "drop"},
 };

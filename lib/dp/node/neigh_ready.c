@@ -4,7 +4,7 @@
 
 #include "wire/ip4.h"
 
-enum { NEXT_IP4_ROUTE, NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_ICMP4_ERROR, NEXT_DROP };
 
 #define ROOM 64 /* packets per walk */
 
@@ -18,7 +18,7 @@ static unsigned release(
 	n = room ? neigh_wait_take(w, (struct rte_mbuf **)node->objs, room, &fate) : 0;
 	if (n == 0)
 		return 0;
-	next = fate == DROP_NONE          ? NEXT_IP4_ROUTE
+	next = fate == DROP_NONE          ? NEXT_IP_ROUTE
 	       : fate == DROP_NEIGH_STALE ? NEXT_DROP
 					  : NEXT_ICMP4_ERROR;
 	for (unsigned i = 0; i < n; i++) {
@@ -52,7 +52,7 @@ const struct node node_neigh_ready = {
 	.source = true,
 	.process = process,
 	.n_next = 3,
-	.next = {[NEXT_IP4_ROUTE] = "ip4_route",
+	.next = {[NEXT_IP_ROUTE] = "ip_route",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
 		[NEXT_DROP] = "drop"},
 };

@@ -171,8 +171,8 @@ static uint16_t process(
 	return nb_objs;
 }
 
-const struct node node_ip4_output = {
-	.name = "ip4_output",
+const struct node node_ip_output = {
+	.name = "ip_output",
 	.sentence = "TTL, MTU, and the link-layer header of the next hop",
 	.process = process,
 	.n_next = 4,

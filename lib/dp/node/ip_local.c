@@ -53,8 +53,8 @@ static uint16_t process(
 	return nb_objs;
 }
 
-const struct node node_ip4_local = {
-	.name = "ip4_local",
+const struct node node_ip_local = {
+	.name = "ip_local",
 	.sentence = "takes packets for this box",
 	.process = process,
 	.n_next = 3,

@@ -10,7 +10,7 @@
 
 #include <rte_hash_crc.h>
 
-enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP4_OUTPUT, NEXT_DROP };
+enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP_OUTPUT, NEXT_DROP };
 
 /* One member of an ECMP group, by flow: both ports and addresses, so that a flow keeps its path;
  * the fragments of a datagram have no ports and keep theirs. */
@@ -66,13 +66,13 @@ static __rte_noinline uint16_t special(
 
 	if (meta->flags & META_WAITED)
 		return forward && old_out == nh->iface
-			       ? NEXT_IP4_OUTPUT
+			       ? NEXT_IP_OUTPUT
 			       : node_drop(meta, DROP_NEIGH_STALE, NEXT_DROP);
 	if (meta->flags & META_OURS) {
 		meta->scope = RULE_LOCAL;
 		if (!forward)
 			return node_drop(meta, DROP_NO_ROUTE, NEXT_DROP);
-		return meta->flags & META_EXEMPT ? NEXT_IP4_OUTPUT : NEXT_ACL_OUT;
+		return meta->flags & META_EXEMPT ? NEXT_IP_OUTPUT : NEXT_ACL_OUT;
 	}
 	if (nh->type == NH_LOCAL) {
 		meta->scope = RULE_LOCAL;
@@ -139,20 +139,20 @@ static uint16_t process(
 				next[i] = node_drop(meta, DROP_URPF, NEXT_DROP);
 		}
 		if (unlikely((meta->flags & (META_EXEMPT | META_WAITED)) == META_EXEMPT &&
-			     next[i] == NEXT_IP4_OUTPUT))
+			     next[i] == NEXT_IP_OUTPUT))
 			w->stats.exempt++;
 	}
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
 }
 
-const struct node node_ip4_route = {
-	.name = "ip4_route",
+const struct node node_ip_route = {
+	.name = "ip_route",
 	.sentence = "looks up the route: local or routed, next hop, reverse path",
 	.process = process,
 	.n_next = 4,
 	.next = {[NEXT_ACL_IN] = "acl_in",
 		[NEXT_ACL_OUT] = "acl_out",
-		[NEXT_IP4_OUTPUT] = "ip4_output",
+		[NEXT_IP_OUTPUT] = "ip_output",
 		[NEXT_DROP] = "drop"},
 };
