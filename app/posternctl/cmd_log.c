@@ -3,6 +3,7 @@
 #include "rpc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *rule(json_t *r)
 {
@@ -18,12 +19,32 @@ static const char *rule(json_t *r)
 	return buf;
 }
 
+/* For ICMP the ports are type and code. */
+static bool is_icmp(json_t *r)
+{
+	return strncmp(get_text(r, "proto"), "icmp", 4) == 0;
+}
+
+static void proto(struct table *t, json_t *r)
+{
+	if (is_icmp(r) && json_is_integer(json_object_get(r, "sport")))
+		table_cell(t, "%s %lld/%lld", get_text(r, "proto"), (long long)get_int(r, "sport"),
+			(long long)get_int(r, "dport"));
+	else
+		table_cell(t, "%s", get_text(r, "proto"));
+}
+
+/* An address, and its port; an IPv6 address in brackets then. */
 static void endpoint(struct table *t, json_t *r, const char *addr, const char *port)
 {
-	if (json_is_integer(json_object_get(r, port)))
-		table_cell(t, "%s:%lld", get_text(r, addr), (long long)get_int(r, port));
+	const char *text = get_text(r, addr);
+	bool six = strchr(text, ':') != NULL;
+
+	if (!is_icmp(r) && json_is_integer(json_object_get(r, port)))
+		table_cell(t, "%s%s%s:%lld", six ? "[" : "", text, six ? "]" : "",
+			(long long)get_int(r, port));
 	else
-		table_cell(t, "%s", get_text(r, addr));
+		table_cell(t, "%s", text);
 }
 
 static void records(json_t *list)
@@ -44,7 +65,7 @@ static void records(json_t *list)
 		table_cell(t, "%s", get_text(r, "direction"));
 		table_cell(t, "%s", *in ? in : "-");
 		table_cell(t, "%s", *out ? out : "-");
-		table_cell(t, "%s", get_text(r, "proto"));
+		proto(t, r);
 		endpoint(t, r, "src", "sport");
 		endpoint(t, r, "dst", "dport");
 		table_cell(t, "%s", *flags ? flags : "-");

@@ -66,6 +66,16 @@ static const char *frag_name(const struct log_record *r)
 						  : "no";
 }
 
+static bool is_icmp(const struct log_record *r)
+{
+	return r->proto == IPPROTO_ICMP || r->proto == IPPROTO_ICMPV6;
+}
+
+static bool has_ports(const struct log_record *r)
+{
+	return r->frag != PACKET_LATER_FRAGMENT && rule_proto_has_ports(r->proto);
+}
+
 /* The values of one record under their keys: what both forms write. quote writes a value. */
 typedef void (*pair_fn)(struct text *t, const char *key, const char *value);
 
@@ -83,10 +93,10 @@ static void transport_pairs(const struct log_record *r, struct text *t, pair_fn 
 
 	if (r->frag == PACKET_LATER_FRAGMENT)
 		return;
-	if (r->proto == IPPROTO_ICMP) {
+	if (is_icmp(r)) {
 		number(t, pair, "type", r->sport);
 		number(t, pair, "code", r->dport);
-	} else if (rule_proto_has_ports(r->proto)) {
+	} else if (has_ports(r)) {
 		number(t, pair, "sport", r->sport);
 		number(t, pair, "dport", r->dport);
 	}
@@ -97,8 +107,7 @@ static void transport_pairs(const struct log_record *r, struct text *t, pair_fn 
 static void pairs(const struct filterlog_entry *e, struct text *t, pair_fn pair)
 {
 	const struct log_record *r = &e->r;
-	char buf[16];
-	struct text addr;
+	char buf[ADDR_STRLEN];
 
 	switch ((enum filterlog_rule)e->rule) {
 	case FILTERLOG_RULE_NONE:
@@ -122,12 +131,8 @@ static void pairs(const struct filterlog_entry *e, struct text *t, pair_fn pair)
 	pair(t, "out", e->out[0] ? e->out : "-");
 	pair(t, "dir", dir_name(r));
 	pair(t, "proto", text_proto(r->proto, buf));
-	text_init(&addr, buf, sizeof(buf));
-	text_add_addr4(&addr, r->src);
-	pair(t, "src", buf);
-	text_init(&addr, buf, sizeof(buf));
-	text_add_addr4(&addr, r->dst);
-	pair(t, "dst", buf);
+	pair(t, "src", addr_format(&r->src, buf));
+	pair(t, "dst", addr_format(&r->dst, buf));
 	transport_pairs(r, t, pair);
 	if (r->frag != PACKET_WHOLE)
 		pair(t, "fragment", frag_name(r));
@@ -203,7 +208,7 @@ void filterlog_rfc5424(
 {
 	const struct log_record *r = &e->r;
 	unsigned severity = r->reason == DROP_NONE ? SEVERITY_INFO : SEVERITY_NOTICE;
-	char when[TEXT_TIME_STRLEN], proto[8];
+	char when[TEXT_TIME_STRLEN], proto[TEXT_PROTO_STRLEN];
 
 	text_add(t, "<%u>1 %s ", PRI_LOCAL0 + severity, text_time(r->wall_ns, when));
 	host_name(t, sender->host);
@@ -211,9 +216,9 @@ void filterlog_rfc5424(
 	pairs(e, t, pair_rfc5424);
 	text_add(t, "] %s %s %s ", r->reason == DROP_NONE ? "permit" : "deny", dir_name(r),
 		text_proto(r->proto, proto));
-	text_add_addr4(t, r->src);
+	text_add_endpoint(t, &r->src, has_ports(r) ? r->sport : -1);
 	text_add(t, " > ");
-	text_add_addr4(t, r->dst);
+	text_add_endpoint(t, &r->dst, has_ports(r) ? r->dport : -1);
 	if (r->reason != DROP_NONE)
 		text_add(t, ": %s", reason_name(r));
 }
@@ -227,8 +232,8 @@ json_t *filterlog_json(const struct filterlog_entry *e)
 {
 	const struct log_record *r = &e->r;
 	bool l4 = r->frag != PACKET_LATER_FRAGMENT;
-	bool ports = l4 && (rule_proto_has_ports(r->proto) || r->proto == IPPROTO_ICMP);
-	char when[TEXT_TIME_STRLEN], proto[8], flags[TEXT_FLAGS_STRLEN];
+	bool ports = has_ports(r) || (l4 && is_icmp(r));
+	char when[TEXT_TIME_STRLEN], proto[TEXT_PROTO_STRLEN], flags[TEXT_FLAGS_STRLEN];
 	json_t *rule = json_null();
 
 	if (e->rule == FILTERLOG_RULE_KNOWN)
@@ -241,8 +246,8 @@ json_t *filterlog_json(const struct filterlog_entry *e)
 		"time", text_time(r->wall_ns, when), "rule", rule, "verdict",
 		r->reason == DROP_NONE ? "permit" : "deny", "reason", reason_name(r), "in",
 		optional(e->in), "out", optional(e->out), "direction", dir_name(r), "proto",
-		text_proto(r->proto, proto), "src", text_json_addr4(r->src), "dst",
-		text_json_addr4(r->dst), "sport", ports ? json_integer(r->sport) : json_null(),
+		text_proto(r->proto, proto), "src", text_json_addr(&r->src), "dst",
+		text_json_addr(&r->dst), "sport", ports ? json_integer(r->sport) : json_null(),
 		"dport", ports ? json_integer(r->dport) : json_null(), "flags",
 		l4 && r->proto == IPPROTO_TCP ? json_string(text_tcp_flags(r->tcp_flags, flags))
 					      : json_null(),

@@ -1,8 +1,6 @@
 /* Text into bounded buffers, and clean text for JSON and logs. See text.h. */
 #include "ctl/text.h"
 
-#include "wire/addr.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +36,25 @@ void text_add_addr4(struct text *t, uint32_t addr)
 	char buf[ADDR4_STRLEN];
 
 	text_add(t, "%s", addr4_format(addr, buf));
+}
+
+void text_add_addr(struct text *t, const struct addr *addr)
+{
+	char buf[ADDR_STRLEN];
+
+	text_add(t, "%s", addr_format(addr, buf));
+}
+
+void text_add_endpoint(struct text *t, const struct addr *addr, int port)
+{
+	char buf[ADDR_STRLEN];
+	bool six = !addr_is4(addr);
+
+	if (port < 0)
+		text_add_addr(t, addr);
+	else
+		text_add(t, "%s%s%s:%d", six ? "[" : "", addr_format(addr, buf), six ? "]" : "",
+			port);
 }
 
 void text_add_mac(struct text *t, const uint8_t mac[6])
@@ -116,9 +133,10 @@ static const struct {
 	uint8_t number;
 	const char *name;
 } protos[] = {{1, "icmp"}, {2, "igmp"}, {4, "ipip"}, {6, "tcp"}, {17, "udp"}, {33, "dccp"},
-	{41, "ipv6"}, {46, "rsvp"}, {47, "gre"}, {50, "esp"}, {51, "ah"}, {88, "eigrp"},
-	{89, "ospf"}, {103, "pim"}, {108, "ipcomp"}, {112, "vrrp"}, {132, "sctp"},
-	{136, "udplite"}};
+	{41, "ipv6"}, {46, "rsvp"}, {47, "gre"}, {50, "esp"}, {51, "ah"}, {58, "icmpv6"},
+	{59, "no-next"}, {88, "eigrp"}, {89, "ospf"}, {103, "pim"}, {108, "ipcomp"}, {112, "vrrp"},
+	{132, "sctp"}, {135, "mobility"}, {136, "udplite"}};
+_Static_assert(sizeof("mobility") <= TEXT_PROTO_STRLEN, "the longest name");
 
 char *text_proto(unsigned proto, char *buf)
 {
@@ -127,7 +145,7 @@ char *text_proto(unsigned proto, char *buf)
 			strcpy(buf, protos[i].name);
 			return buf;
 		}
-	snprintf(buf, 8, "%u", proto % 1000);
+	snprintf(buf, TEXT_PROTO_STRLEN, "%u", proto % 1000);
 	return buf;
 }
 
@@ -168,6 +186,13 @@ json_t *text_json_addr4(uint32_t addr)
 	char buf[ADDR4_STRLEN];
 
 	return json_string(addr4_format(addr, buf));
+}
+
+json_t *text_json_addr(const struct addr *addr)
+{
+	char buf[ADDR_STRLEN];
+
+	return json_string(addr_format(addr, buf));
 }
 
 json_t *text_json_mac(const uint8_t mac[6])

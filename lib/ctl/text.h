@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "wire/addr.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +22,9 @@ struct text {
 void text_init(struct text *t, char *buf, size_t size);
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_add_addr4(struct text *t, uint32_t addr); /* host byte order */
+void text_add_addr(struct text *t, const struct addr *addr);
+/* An address with its port, an IPv6 address in brackets then; port < 0: the address alone. */
+void text_add_endpoint(struct text *t, const struct addr *addr, int port);
 void text_add_mac(struct text *t, const uint8_t mac[6]);
 
 /* Bytes of the valid UTF-8 sequence at s (at most n bytes), 0 when there is none. */
@@ -33,7 +38,8 @@ char *text_time(uint64_t wall_ns, char *buf);
 #define TEXT_FLAGS_STRLEN 9
 char *text_tcp_flags(uint8_t flags, char *buf);
 
-/* "tcp", or the number. At least 8 bytes. */
+/* "tcp", or the number, into buf, at least TEXT_PROTO_STRLEN. */
+#define TEXT_PROTO_STRLEN 12
 char *text_proto(unsigned proto, char *buf);
 /* The number of a protocol's name, -1 when unknown. */
 int text_proto_find(const char *name);
@@ -41,4 +47,5 @@ int text_proto_find(const char *name);
 /* A JSON string of s; bytes that are no UTF-8 become "?". NULL becomes null. New reference. */
 json_t *text_json(const char *s);
 json_t *text_json_addr4(uint32_t addr);
+json_t *text_json_addr(const struct addr *addr);
 json_t *text_json_mac(const uint8_t mac[6]);

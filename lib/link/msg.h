@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include "wire/addr.h"
+
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 #include <stdatomic.h>
@@ -21,19 +23,19 @@ struct log_record {
 	uint64_t wall_ns;    /* since 1970 */
 	uint32_t generation; /* of the root whose rule it names */
 	uint32_t verdict;    /* acl verdict: 0 implicit deny, i+1 rule i; UINT32_MAX: no rule */
-	uint32_t src, dst;   /* host byte order */
-	uint32_t left_out;   /* records this worker left out since its last one */
-	uint16_t sport, dport;
+	struct addr src, dst;
+	uint32_t left_out;      /* records this worker left out since its last one */
+	uint16_t sport, dport;  /* host byte order; ICMP: type and code */
 	uint16_t in_if, out_if; /* interface ids, 0: none */
 	uint16_t reason;        /* enum drop_reason; 0: permitted */
 	uint16_t len;           /* of the IP packet */
 	uint8_t proto, tcp_flags;
 	uint8_t dir;  /* RULE_IN or RULE_OUT */
 	uint8_t frag; /* enum rule_packet_frag */
-	uint8_t reserved[12];
+	uint8_t reserved[4];
 };
 
-struct event {        /* 64 bytes */
+struct event {        /* 80 bytes */
 	uint8_t kind; /* enum event_kind */
 	uint8_t worker;
 	uint8_t pad[6];
@@ -45,7 +47,7 @@ struct event {        /* 64 bytes */
 		struct log_record log;
 	};
 };
-_Static_assert(sizeof(struct event) == 64, "one cache line, a multiple of 4 for rte_ring");
+_Static_assert(sizeof(struct event) == 80, "a multiple of 4 for rte_ring");
 
 enum order_kind { ORDER_NEIGH_READY, ORDER_NEIGH_FAILED };
 

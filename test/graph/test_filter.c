@@ -259,8 +259,8 @@ static void log_records(void **state)
 	assert_int_equal(r.dir, RULE_IN);
 	assert_int_equal(r.generation, rig->tables->root.generation);
 	assert_int_equal(r.verdict, 2);
-	assert_int_equal(r.src, HOST_A);
-	assert_int_equal(r.dst, HOST_B);
+	assert_int_equal(addr_to4(&r.src), HOST_A);
+	assert_int_equal(addr_to4(&r.dst), HOST_B);
 	assert_int_equal(r.sport, 4000);
 	assert_int_equal(r.dport, 80);
 	assert_int_equal(r.in_if, iface("lan"));
@@ -315,7 +315,7 @@ static void log_of_drops(void **state)
 	assert_true(next_record(&r));
 	assert_int_equal(r.reason, DROP_TTL_EXCEEDED);
 	assert_int_equal(r.verdict, UINT32_MAX);
-	assert_int_equal(r.src, HOST_A);
+	assert_int_equal(addr_to4(&r.src), HOST_A);
 	assert_int_equal(r.out_if, iface("wan"));
 	assert_false(next_record(&r));
 	f.b[25] ^= 1;

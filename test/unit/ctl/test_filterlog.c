@@ -29,8 +29,8 @@ static const struct log_record record = {
 	.wall_ns = 1700000000123456789,
 	.generation = 1,
 	.verdict = 1,
-	.src = 0x0a000001,
-	.dst = 0x0a000002,
+	.src.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1},
+	.dst.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 2},
 	.sport = 1234,
 	.dport = 443,
 	.in_if = 1,
@@ -129,9 +129,8 @@ static void test_rfc5424(void **state)
 		"file=\"a b\\\"\\]\\\\.rules\" line=\"3\" verdict=\"permit\" reason=\"-\" "
 		"in=\"lan0\" "
 		"out=\"-\" dir=\"inbound\" proto=\"tcp\" src=\"10.0.0.1\" dst=\"10.0.0.2\" "
-		"sport=\"1234\" dport=\"443\" flags=\"SA\" len=\"60\"] permit inbound tcp 10.0.0.1 "
-		"> "
-		"10.0.0.2");
+		"sport=\"1234\" dport=\"443\" flags=\"SA\" len=\"60\"] permit inbound tcp "
+		"10.0.0.1:1234 > 10.0.0.2:443");
 	r.verdict = 2;
 	r.reason = DROP_FILTER_IN;
 	sender.host[0] = '\0';
@@ -140,7 +139,55 @@ static void test_rfc5424(void **state)
 	filterlog_rfc5424(&e, &sender, &t);
 	assert_non_null(strstr(buf, "<133>1 2023-11-14T22:13:20.123Z - postern 42 FILTER ["));
 	assert_non_null(strstr(buf, "file=\"/etc/x?.rules\"")); /* no UTF-8 */
-	assert_non_null(strstr(buf, "10.0.0.2: filter-in"));
+	assert_non_null(strstr(buf, "10.0.0.1:1234 > 10.0.0.2:443: filter-in"));
+}
+
+/* RFC 5952: the text of an address, and brackets where a port follows (section 6). */
+static void test_ip6(void **state)
+{
+	struct filterlog_sender sender = {"gw", 42};
+	struct log_record r = record;
+	struct filterlog_entry e;
+	char buf[2048];
+	struct text t;
+	json_t *j;
+
+	assert_int_equal(addr_parse("2001:db8::1", &r.src), 0);
+	assert_int_equal(addr_parse("2001:db8:0:1:aaaa:bbbb:cccc:dddd", &r.dst), 0);
+	r.verdict = 0;
+	r.reason = DROP_FILTER_IN_IMPLICIT;
+	assert_string_equal(line_of(&r, &root),
+		"time=2023-11-14T22:13:20.123Z rule=implicit verdict=deny "
+		"reason=filter-in-implicit in=lan0 out=- dir=inbound proto=tcp src=2001:db8::1 "
+		"dst=2001:db8:0:1:aaaa:bbbb:cccc:dddd sport=1234 dport=443 flags=SA len=60");
+	filterlog_entry_make(&e, &r, &root);
+	text_init(&t, buf, sizeof(buf));
+	filterlog_rfc5424(&e, &sender, &t);
+	assert_non_null(strstr(buf, " src=\"2001:db8::1\" "
+				    "dst=\"2001:db8:0:1:aaaa:bbbb:cccc:dddd\" "));
+	assert_non_null(strstr(buf, "] deny inbound tcp [2001:db8::1]:1234 > "
+				    "[2001:db8:0:1:aaaa:bbbb:cccc:dddd]:443: filter-in-implicit"));
+	r.proto = 58;
+	r.sport = 128;
+	r.dport = 0;
+	filterlog_entry_make(&e, &r, &root);
+	assert_non_null(strstr(line_of(&r, &root), " proto=icmpv6 src=2001:db8::1 "));
+	assert_non_null(strstr(line_of(&r, &root), " type=128 code=0 len=60"));
+	text_init(&t, buf, sizeof(buf));
+	filterlog_rfc5424(&e, &sender, &t);
+	assert_non_null(strstr(buf, "] deny inbound icmpv6 2001:db8::1 > "
+				    "2001:db8:0:1:aaaa:bbbb:cccc:dddd: filter-in-implicit"));
+	j = filterlog_json(&e);
+	assert_string_equal(json_string_value(json_object_get(j, "src")), "2001:db8::1");
+	assert_string_equal(json_string_value(json_object_get(j, "proto")), "icmpv6");
+	assert_int_equal(json_integer_value(json_object_get(j, "sport")), 128);
+	json_decref(j);
+	r.frag = PACKET_LATER_FRAGMENT;
+	r.proto = 17;
+	filterlog_entry_make(&e, &r, &root);
+	text_init(&t, buf, sizeof(buf));
+	filterlog_rfc5424(&e, &sender, &t);
+	assert_non_null(strstr(buf, "] deny inbound udp 2001:db8::1 > 2001:db8:0:1:"));
 }
 
 static void test_long_file_name(void **state)
@@ -292,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_rfc5424),
+		cmocka_unit_test(test_ip6),
 		cmocka_unit_test(test_long_file_name),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_file_and_reopen),
