@@ -200,6 +200,7 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 	for (unsigned i = 0; i < c->n_paths; i++) {
 		const struct conf_iface *out = &conf->ifaces[c->paths[i].iface];
 		struct route_path *path = &r->paths[r->n_paths];
+		struct addr gw;
 
 		if (!out->enabled)
 			continue;
@@ -209,7 +210,8 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 		r->n_paths++;
 		if (path->gw == 0)
 			continue;
-		path->neigh = neigh_db_pin(a->neigh, path->iface, path->gw, control_now_ms());
+		gw = addr_of4(path->gw);
+		path->neigh = neigh_db_pin(a->neigh, path->iface, &gw, control_now_ms());
 		if (path->neigh == NEIGH_NONE)
 			return -1;
 		pins = realloc(t->pins, (t->n_pins + 1) * sizeof(*pins));
@@ -369,11 +371,12 @@ void tables_neighbours(struct app *a, const struct conf *conf)
 	neigh_db_static_clear(a->neigh, now);
 	for (uint32_t i = 0; i < conf->n_neighs; i++) {
 		const struct conf_neigh *c = &conf->neighs[i];
+		struct addr addr = addr_of4(c->addr);
 		struct rte_ether_addr mac;
 
 		memcpy(&mac, c->mac.b, sizeof(mac));
-		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), c->addr,
-			    &mac, now) < 0)
+		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), &addr, &mac,
+			    now) < 0)
 			log_warn("%s:%u: neighbours[%u]: the table is full (arp.entries-max)",
 				conf->file, c->line, i);
 	}

@@ -112,12 +112,12 @@ static void keep_order(struct app *a, unsigned worker, const struct order *o)
 	p->order[p->n++] = *o;
 }
 
-static void settled(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bool ready)
+static void settled(void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
 {
 	struct app *a = arg;
 	struct order o = {.kind = ready ? ORDER_NEIGH_READY : ORDER_NEIGH_FAILED,
 		.iface = iface,
-		.addr = addr,
+		.addr = *addr,
 		.index = index};
 
 	for (unsigned i = 0; i < a->n_workers; i++) {
@@ -128,7 +128,7 @@ static void settled(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bo
 
 struct neigh_ops control_neigh_ops(struct app *a)
 {
-	return (struct neigh_ops){.arg = a, .send = send_arp, .settled = settled};
+	return (struct neigh_ops){.arg = a, .arp = send_arp, .settled = settled};
 }
 
 /* --- rings in */
@@ -167,7 +167,7 @@ static unsigned read_events(struct app *a, struct worker *w)
 	for (unsigned i = 0; i < n; i++) {
 		if (e[i].kind == EVENT_RESOLVE)
 			neigh_db_resolve(
-				a->neigh, e[i].resolve.iface, e[i].resolve.addr, control_now_ms());
+				a->neigh, e[i].resolve.iface, &e[i].resolve.addr, control_now_ms());
 		else if (e[i].kind == EVENT_FILTER_LOG)
 			filterlog_write(a->filterlog, &e[i].log, root_of(a, e[i].log.generation));
 	}

@@ -15,6 +15,7 @@ struct pass {
 static void one(void *arg, uint32_t index, const struct neigh_info *n)
 {
 	struct pass *p = arg;
+	char addr[ADDR_STRLEN];
 	bool mac = n->state != NEIGH_INCOMPLETE && n->state != NEIGH_FAILED;
 	json_t *entry;
 
@@ -22,7 +23,8 @@ static void one(void *arg, uint32_t index, const struct neigh_info *n)
 	if (p->seen++ < p->page.offset || !api_page_room(&p->page))
 		return;
 	entry = json_pack("{s:o, s:o, s:o, s:s, s:I, s:i, s:I}", "address",
-		text_json_addr4(n->addr), "interface", api_iface_name(p->root, n->iface), "mac",
+		text_json(addr_format(&n->addr, addr)), "interface",
+		api_iface_name(p->root, n->iface), "mac",
 		mac ? text_json_mac(n->mac.addr_bytes) : json_null(), "state",
 		routing_neigh_state(n->state), "age_ms",
 		(json_int_t)(p->now_ms > n->since_ms ? p->now_ms - n->since_ms : 0), "tries",

@@ -105,11 +105,12 @@ static enum drop_reason output(
 {
 	const struct neigh *n = NULL;
 	enum drop_reason reason = DROP_NONE;
-	uint32_t addr = h->type == NH_VIA ? h->gw : dst;
+	uint32_t addr4 = h->type == NH_VIA ? h->gw : dst;
+	struct addr addr = addr_of4(addr4);
 	uint32_t index = h->type == NH_VIA ? h->neigh : NEIGH_NONE;
 
 	if (w->root->neigh != NULL && h->type == NH_CONNECTED)
-		index = neigh_find(w->root->neigh, out->id, addr);
+		index = neigh_find(w->root->neigh, out->id, &addr);
 	if (w->root->neigh != NULL && index != NEIGH_NONE && index <= w->root->neigh->max)
 		n = neigh_get(w->root->neigh, index);
 	if (n != NULL && n->state == NEIGH_FAILED)
@@ -118,7 +119,7 @@ static enum drop_reason output(
 		reason = DROP_LINK_DOWN;
 	step(w, "output", reason,
 		json_pack("{s:o, s:o, s:o}", "interface", text_json(out->name), "neighbour",
-			h->type == NH_BROADCAST ? json_null() : text_json_addr4(addr), "state",
+			h->type == NH_BROADCAST ? json_null() : text_json_addr4(addr4), "state",
 			h->type == NH_BROADCAST
 				? json_null()
 				: json_string(n ? routing_neigh_state(n->state) : "unknown")));

@@ -61,7 +61,7 @@ static void orders(struct worker *w)
 
 	for (unsigned i = 0; i < n; i++)
 		neigh_wait_settle(
-			w->neigh_wait, o[i].iface, o[i].addr, o[i].kind == ORDER_NEIGH_READY);
+			w->neigh_wait, o[i].iface, &o[i].addr, o[i].kind == ORDER_NEIGH_READY);
 	if (n) {
 		w->stats.orders += n;
 		link_order_done(&w->link, n);

@@ -41,8 +41,8 @@ struct event {        /* 80 bytes */
 	uint8_t pad[6];
 	union {
 		struct {
+			struct addr addr;
 			uint16_t iface;
-			uint32_t addr; /* host byte order */
 		} resolve;
 		struct log_record log;
 	};
@@ -51,15 +51,14 @@ _Static_assert(sizeof(struct event) == 80, "a multiple of 4 for rte_ring");
 
 enum order_kind { ORDER_NEIGH_READY, ORDER_NEIGH_FAILED };
 
-struct order {        /* 16 bytes */
+struct order { /* 24 bytes */
+	struct addr addr;
+	uint32_t index; /* in the neighbour table */
+	uint16_t iface;
 	uint8_t kind; /* enum order_kind */
 	uint8_t pad;
-	uint16_t iface;
-	uint32_t addr;  /* host byte order */
-	uint32_t index; /* in the neighbour table */
-	uint32_t pad2;
 };
-_Static_assert(sizeof(struct order) == 16, "a multiple of 4 for rte_ring");
+_Static_assert(sizeof(struct order) == 24, "a multiple of 4 for rte_ring");
 
 struct link_ring {
 	struct rte_ring *ring;

@@ -1,8 +1,11 @@
-/* Neighbours, reader's side: the link-layer header for a next hop. Lives as long as the daemon; its
- * entries are immutable and replaced as a whole under RCU, so a worker uses one within one walk
- * only and keeps the index (with the generation) for longer. Writer: neigh_write.h (control core).
+/* Neighbours, reader's side: the link-layer header for a next hop of either family. Lives as long
+ * as the daemon; its entries are immutable and replaced as a whole under RCU, so a worker uses one
+ * within one walk only and keeps the index (with the generation) for longer. Writer: neigh_write.h
+ * (control core).
  */
 #pragma once
+
+#include "wire/addr.h"
 
 #include <rte_byteorder.h>
 #include <rte_ether.h>
@@ -29,10 +32,10 @@ struct neigh {                      /* one published entry, 64 bytes */
 	uint8_t state;              /* enum neigh_state */
 	uint16_t iface;             /* interface id */
 	uint16_t port;              /* DPDK port id */
-	uint32_t addr;              /* host byte order */
+	struct addr addr;           /* of either family */
 	uint32_t generation; /* of the index: differs once it was given to another neighbour */
 	uint16_t mtu;
-	uint8_t reserved[30];
+	uint8_t reserved[18];
 };
 _Static_assert(sizeof(struct neigh) == 64, "one cache line");
 
@@ -45,9 +48,10 @@ struct neigh_table {
 	_Atomic uint8_t *used; /* [max + 1] */
 };
 
-struct neigh_key {
+struct neigh_key { /* 32 bytes: rte_hash compares those in one go */
+	struct addr addr;
 	uint32_t iface;
-	uint32_t addr; /* host byte order */
+	uint32_t zero[3];
 };
 
 /* The entry of an index, or NULL. Worker, within a walk (acquire: pairs with the release store in
@@ -58,9 +62,10 @@ static inline const struct neigh *neigh_get(const struct neigh_table *t, uint32_
 }
 
 /* Index of a neighbour, NEIGH_NONE when unknown. Worker or control core. */
-static inline uint32_t neigh_find(const struct neigh_table *t, uint16_t iface, uint32_t addr)
+static inline uint32_t neigh_find(
+	const struct neigh_table *t, uint16_t iface, const struct addr *addr)
 {
-	struct neigh_key key = {.iface = iface, .addr = addr};
+	struct neigh_key key = {.iface = iface, .addr = *addr};
 	void *data;
 
 	return rte_hash_lookup_data(t->hash, &key, &data) < 0 ? NEIGH_NONE

@@ -69,24 +69,24 @@ static void conflict(struct neigh_db *db, const struct iface *iface, uint32_t ad
 			addr4_format(addr, text), iface->name, who, after);
 	}
 	if (may_defend(db, iface->id, addr, now_ms))
-		db->ops.send(db->ops.arg, iface, RTE_ARP_OP_REQUEST, addr, addr, NULL);
+		db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, addr, addr, NULL);
 }
 
 /* Takes note of the sender. for_us: the packet asks for, or answers to, an address of ours. */
 static int learn(struct neigh_db *db, const struct iface *iface, uint32_t spa,
 	const struct rte_ether_addr *sha, bool for_us, uint64_t now_ms)
 {
-	uint32_t i = neigh_find(&db->table, iface->id, spa);
 	struct neigh_slot like = {
-		.iface = iface->id, .addr = spa, .state = NEIGH_REACHABLE, .mac = *sha};
+		.iface = iface->id, .addr = addr_of4(spa), .state = NEIGH_REACHABLE, .mac = *sha};
+	uint32_t i = neigh_find(&db->table, iface->id, &like.addr);
 
-	if (!neigh_is_host(iface, spa))
+	if (!neigh_is_host(iface, &like.addr))
 		return -EINVAL;
 	if (i != NEIGH_NONE) {
 		neigh_state_learn(db, i, sha, now_ms);
 		return 0;
 	}
-	if (neigh_subnet(iface, spa) == NULL)
+	if (!neigh_on_link(iface, &like.addr, NULL))
 		return -EINVAL;
 	if (!for_us)
 		return 0;
@@ -102,6 +102,7 @@ int neigh_db_arp(
 	const struct iface *iface = neigh_iface(db->ports, iface_id);
 	struct rte_arp_hdr arp;
 	bool for_us, request;
+	struct addr sender, target;
 	uint32_t spa, tpa;
 	int rc;
 
@@ -109,15 +110,17 @@ int neigh_db_arp(
 		return -EINVAL;
 	spa = rte_be_to_cpu_32(arp.arp_data.arp_sip);
 	tpa = rte_be_to_cpu_32(arp.arp_data.arp_tip);
+	sender = addr_of4(spa);
+	target = addr_of4(tpa);
 	request = arp.arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST);
-	for_us = neigh_is_ours(iface, tpa);
+	for_us = neigh_is_ours(iface, &target);
 	if (rte_is_same_ether_addr(&arp.arp_data.arp_sha, &iface->mac))
 		/* our own, sent back by the network; with another's address it is a forgery */
-		return neigh_is_ours(iface, spa) ? 0 : -EINVAL;
+		return neigh_is_ours(iface, &sender) ? 0 : -EINVAL;
 	if (spa == 0) {
 		if (!request)
 			return -EINVAL;
-	} else if (neigh_is_ours(iface, spa)) {
+	} else if (neigh_is_ours(iface, &sender)) {
 		conflict(db, iface, spa, &arp.arp_data.arp_sha, now_ms);
 		return 0;
 	} else {
@@ -126,7 +129,7 @@ int neigh_db_arp(
 			return rc;
 	}
 	if (request && for_us)
-		db->ops.send(db->ops.arg, iface, RTE_ARP_OP_REPLY, tpa, spa, &arp.arp_data.arp_sha);
+		db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REPLY, tpa, spa, &arp.arp_data.arp_sha);
 	return 0;
 }
 
@@ -136,6 +139,6 @@ void neigh_db_announce(struct neigh_db *db, uint16_t iface_id)
 
 	for (unsigned k = 0; iface && k < iface->n_addrs; k++)
 		if (iface->addrs[k].addr != 0)
-			db->ops.send(db->ops.arg, iface, RTE_ARP_OP_REQUEST, iface->addrs[k].addr,
+			db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, iface->addrs[k].addr,
 				iface->addrs[k].addr, NULL);
 }

@@ -34,7 +34,8 @@ struct neigh_slot { /* one index, as the control core knows it */
 	uint64_t deadline_ms;
 	uint32_t heap_at;    /* place in db->heap; 0: no deadline */
 	uint32_t prev, next; /* in its queue, or (next) in the list of free indices */
-	uint32_t addr, pins, generation;
+	struct addr addr;
+	uint32_t pins, generation;
 	uint16_t iface, tries;
 	uint8_t state; /* enum neigh_state */
 	uint8_t queue; /* enum neigh_queue */
@@ -113,9 +114,10 @@ static inline const struct iface *neigh_iface(const struct ports *ports, uint16_
 	return &ports->iface[id];
 }
 
-/* The longest prefix of the interface that holds addr, or NULL. */
-const struct prefix4 *neigh_subnet(const struct iface *iface, uint32_t addr);
-bool neigh_is_ours(const struct iface *iface, uint32_t addr);
+/* Is addr on a subnet of the interface? ours (may be NULL) gets our address on the smallest such.
+ */
+bool neigh_on_link(const struct iface *iface, const struct addr *addr, struct addr *ours);
+bool neigh_is_ours(const struct iface *iface, const struct addr *addr);
 /* Can a neighbour have that address there? Not 0/8, 127/8, multicast and above, nor the network or
  * broadcast address of a subnet. */
-bool neigh_is_host(const struct iface *iface, uint32_t addr);
+bool neigh_is_host(const struct iface *iface, const struct addr *addr);

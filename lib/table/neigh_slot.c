@@ -175,7 +175,7 @@ void neigh_slot_set(struct neigh_db *db, uint32_t i, enum neigh_state state, uin
 static void remove_slot(struct neigh_db *db, uint32_t i, bool hashed)
 {
 	struct neigh_slot *s = &db->slot[i];
-	struct neigh_key key = {.iface = s->iface, .addr = s->addr};
+	struct neigh_key key = {.addr = s->addr, .iface = s->iface};
 	int32_t pos = hashed ? rte_hash_del_key(db->table.hash, &key) : -1;
 	const struct neigh *old =
 		atomic_exchange_explicit(&db->table.entry[i], NULL, memory_order_acq_rel);
@@ -193,7 +193,7 @@ void neigh_slot_drop(struct neigh_db *db, uint32_t i)
 
 	remove_slot(db, i, true);
 	if (s.state == NEIGH_INCOMPLETE)
-		db->ops.settled(db->ops.arg, s.iface, s.addr, i, false);
+		db->ops.settled(db->ops.arg, s.iface, &s.addr, i, false);
 }
 
 /* Drops the oldest unused entry of the queue. A used one gets another round. */
@@ -238,7 +238,7 @@ static uint32_t take_index(struct neigh_db *db, const struct neigh_slot *like, u
 uint32_t neigh_slot_make(struct neigh_db *db, const struct neigh_slot *like, uint64_t now_ms)
 {
 	uint32_t i = take_index(db, like, now_ms);
-	struct neigh_key key = {.iface = like->iface, .addr = like->addr};
+	struct neigh_key key = {.addr = like->addr, .iface = like->iface};
 	struct neigh_slot *s = &db->slot[i];
 	uint32_t generation = s->generation + 1;
 

@@ -19,28 +19,44 @@
 #define LOG_WINDOW_MS 10000
 #define LOG_LINES 10
 
-const struct prefix4 *neigh_subnet(const struct iface *iface, uint32_t addr)
+/* An address of the interface in the form of both families. */
+static struct prefix subnet(const struct iface *iface, unsigned k)
 {
-	const struct prefix4 *best = NULL;
+	const struct prefix4 *p = &iface->addrs[k];
 
-	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		const struct prefix4 *p = &iface->addrs[k];
-
-		if (((p->addr ^ addr) & mask4(p->len)) == 0 && (best == NULL || p->len > best->len))
-			best = p;
-	}
-	return best;
+	return (struct prefix){addr_of4(p->addr), (uint8_t)(96 + p->len)};
 }
 
-bool neigh_is_ours(const struct iface *iface, uint32_t addr)
+bool neigh_on_link(const struct iface *iface, const struct addr *addr, struct addr *ours)
 {
-	for (unsigned k = 0; k < iface->n_addrs; k++)
-		if (iface->addrs[k].addr == addr)
+	struct prefix best = {.len = 0};
+	bool found = false;
+
+	for (unsigned k = 0; k < iface->n_addrs; k++) {
+		struct prefix p = subnet(iface, k);
+
+		if (!prefix_holds(&p, addr) || (found && p.len <= best.len))
+			continue;
+		best = p;
+		found = true;
+	}
+	if (found && ours)
+		*ours = best.addr;
+	return found;
+}
+
+bool neigh_is_ours(const struct iface *iface, const struct addr *addr)
+{
+	for (unsigned k = 0; k < iface->n_addrs; k++) {
+		struct prefix p = subnet(iface, k);
+
+		if (addr_equal(&p.addr, addr))
 			return true;
+	}
 	return false;
 }
 
-bool neigh_is_host(const struct iface *iface, uint32_t addr)
+static bool is_host4(const struct iface *iface, uint32_t addr)
 {
 	if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 24 >= 224)
 		return false;
@@ -54,6 +70,11 @@ bool neigh_is_host(const struct iface *iface, uint32_t addr)
 			return false;
 	}
 	return true;
+}
+
+bool neigh_is_host(const struct iface *iface, const struct addr *addr)
+{
+	return addr_is4(addr) && is_host4(iface, addr_to4(addr));
 }
 
 bool neigh_may_log(struct neigh_limit *limit, uint64_t now_ms, char after[NEIGH_AFTER_MAX])
@@ -78,18 +99,20 @@ static void request(
 	struct neigh_db *db, const struct neigh_slot *s, const struct rte_ether_addr *to)
 {
 	const struct iface *iface = neigh_iface(db->ports, s->iface);
-	const struct prefix4 *p;
+	struct addr ours;
 
 	if (iface == NULL)
 		return;
-	p = neigh_subnet(iface, s->addr);
-	if (p || iface->addr)
-		db->ops.send(db->ops.arg, iface, 1, p ? p->addr : iface->addr, s->addr, to);
+	/* an address that a route calls on link is asked for with the first address */
+	if (!neigh_on_link(iface, &s->addr, &ours))
+		ours = addr_of4(rte_be_to_cpu_32(iface->addr));
+	if (addr_to4(&ours) != 0)
+		db->ops.arp(db->ops.arg, iface, 1, addr_to4(&ours), addr_to4(&s->addr), to);
 }
 
 static void tell(struct neigh_db *db, uint32_t i, bool ready)
 {
-	db->ops.settled(db->ops.arg, db->slot[i].iface, db->slot[i].addr, i, ready);
+	db->ops.settled(db->ops.arg, db->slot[i].iface, &db->slot[i].addr, i, ready);
 }
 
 void neigh_state_ask(struct neigh_db *db, uint32_t i, uint64_t now_ms)
@@ -139,7 +162,7 @@ void neigh_state_fresh(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 static void log_change(struct neigh_db *db, const struct neigh_slot *s,
 	const struct rte_ether_addr *mac, uint64_t now_ms)
 {
-	char addr[ADDR4_STRLEN], from[RTE_ETHER_ADDR_FMT_SIZE], to[RTE_ETHER_ADDR_FMT_SIZE];
+	char addr[ADDR_STRLEN], from[RTE_ETHER_ADDR_FMT_SIZE], to[RTE_ETHER_ADDR_FMT_SIZE];
 	const struct iface *iface = neigh_iface(db->ports, s->iface);
 	char after[NEIGH_AFTER_MAX];
 
@@ -147,7 +170,7 @@ static void log_change(struct neigh_db *db, const struct neigh_slot *s,
 		return;
 	rte_ether_format_addr(from, sizeof(from), &s->mac);
 	rte_ether_format_addr(to, sizeof(to), mac);
-	log_info("neighbour %s on %s moved from %s to %s%s", addr4_format(s->addr, addr),
+	log_info("neighbour %s on %s moved from %s to %s%s", addr_format(&s->addr, addr),
 		iface ? iface->name : "?", from, to, after);
 }
 

@@ -19,7 +19,7 @@ static uint32_t key_hash(const void *key, uint32_t len, uint32_t init)
 {
 	const struct neigh_key *k = key;
 
-	return rte_jhash_2words(k->iface, k->addr, init);
+	return rte_jhash_32b(k->addr.w, sizeof(k->addr.w) / 4 + 1, init);
 }
 
 static struct rte_hash *make_hash(uint32_t max)
@@ -148,18 +148,18 @@ void neigh_db_ports(struct neigh_db *db, const struct ports *ports, uint64_t now
 		if (!same_link(was, is))
 			relink(db, i, is, now_ms);
 		else if (s->pins == 0 && s->state != NEIGH_STATIC &&
-			 (!neigh_subnet(is, s->addr) || neigh_is_ours(is, s->addr) ||
-				 !neigh_is_host(is, s->addr)))
+			 (!neigh_on_link(is, &s->addr, NULL) || neigh_is_ours(is, &s->addr) ||
+				 !neigh_is_host(is, &s->addr)))
 			neigh_slot_drop(db, i);
 		else if (was->mtu != is->mtu)
 			neigh_slot_publish(db, i);
 	}
 }
 
-uint32_t neigh_db_pin(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64_t now_ms)
+uint32_t neigh_db_pin(struct neigh_db *db, uint16_t iface, const struct addr *addr, uint64_t now_ms)
 {
 	struct neigh_slot like = {
-		.iface = iface, .addr = addr, .state = NEIGH_INCOMPLETE, .pins = 1};
+		.iface = iface, .addr = *addr, .state = NEIGH_INCOMPLETE, .pins = 1};
 	uint32_t i = neigh_find(&db->table, iface, addr);
 	struct neigh_slot *s = &db->slot[i];
 
@@ -189,10 +189,11 @@ void neigh_db_unpin(struct neigh_db *db, uint32_t index)
 		neigh_slot_queue(db, index); /* and its next deadline finds it an ordinary one */
 }
 
-int neigh_db_static(struct neigh_db *db, uint16_t iface, uint32_t addr,
+int neigh_db_static(struct neigh_db *db, uint16_t iface, const struct addr *addr,
 	const struct rte_ether_addr *mac, uint64_t now_ms)
 {
-	struct neigh_slot like = {.iface = iface, .addr = addr, .state = NEIGH_STATIC, .mac = *mac};
+	struct neigh_slot like = {
+		.iface = iface, .addr = *addr, .state = NEIGH_STATIC, .mac = *mac};
 	uint32_t i = neigh_find(&db->table, iface, addr);
 	struct neigh_slot *s = &db->slot[i];
 	bool waited;
@@ -222,9 +223,10 @@ void neigh_db_static_clear(struct neigh_db *db, uint64_t now_ms)
 	}
 }
 
-void neigh_db_resolve(struct neigh_db *db, uint16_t iface_id, uint32_t addr, uint64_t now_ms)
+void neigh_db_resolve(
+	struct neigh_db *db, uint16_t iface_id, const struct addr *addr, uint64_t now_ms)
 {
-	struct neigh_slot like = {.iface = iface_id, .addr = addr, .state = NEIGH_INCOMPLETE};
+	struct neigh_slot like = {.iface = iface_id, .addr = *addr, .state = NEIGH_INCOMPLETE};
 	const struct iface *iface = neigh_iface(db->ports, iface_id);
 	uint32_t i = neigh_find(&db->table, iface_id, addr);
 	struct neigh_slot *s = &db->slot[i];

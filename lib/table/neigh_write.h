@@ -19,19 +19,20 @@ struct neigh_ops {
 	void *arg;
 	/* Send an ARP packet out of iface. op: 1 request, 2 reply. tha NULL: broadcast. Addresses
 	 * in host byte order. */
-	void (*send)(void *arg, const struct iface *iface, uint16_t op, uint32_t spa, uint32_t tpa,
+	void (*arp)(void *arg, const struct iface *iface, uint16_t op, uint32_t spa, uint32_t tpa,
 		const struct rte_ether_addr *tha);
 	/* The neighbour can be used now (ready) or did not answer: waiting packets go or are
 	 * dropped. index is NEIGH_NONE where nothing was asked (no such interface, no neighbour's
 	 * address, no room). */
-	void (*settled)(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bool ready);
+	void (*settled)(
+		void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready);
 };
 
 struct neigh_info { /* what the control core knows of an entry, for show */
 	uint16_t iface;
 	uint8_t state; /* enum neigh_state */
 	uint8_t tries;
-	uint32_t addr;
+	struct addr addr;
 	uint32_t pins;
 	struct rte_ether_addr mac;
 	uint64_t since_ms;    /* when this state began */
@@ -58,17 +59,19 @@ void neigh_db_ports(struct neigh_db *db, const struct ports *ports, uint64_t now
 /* A next hop of a route: the index, made when it is new (0: full). It stays until unpinned. Asks at
  * once, and again for as long as it is pinned. The interface may be one that only the next
  * neigh_db_ports brings. */
-uint32_t neigh_db_pin(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64_t now_ms);
+uint32_t neigh_db_pin(
+	struct neigh_db *db, uint16_t iface, const struct addr *addr, uint64_t now_ms);
 void neigh_db_unpin(struct neigh_db *db, uint32_t index);
 
 /* A static entry. 0, -ENOSPC. Replaces what was there. */
-int neigh_db_static(struct neigh_db *db, uint16_t iface, uint32_t addr,
+int neigh_db_static(struct neigh_db *db, uint16_t iface, const struct addr *addr,
 	const struct rte_ether_addr *mac, uint64_t now_ms);
 /* Forgets the static entries (before a reload sets the new ones): they become ordinary again. */
 void neigh_db_static_clear(struct neigh_db *db, uint64_t now_ms);
 
 /* A worker has packets for a neighbour that it can't send (a hint; may come many times). */
-void neigh_db_resolve(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64_t now_ms);
+void neigh_db_resolve(
+	struct neigh_db *db, uint16_t iface, const struct addr *addr, uint64_t now_ms);
 
 /* An ARP packet for that interface: len bytes from the Ethernet header's end. Validates, learns,
  * answers. Returns 0, or -EINVAL for a packet that is malformed or makes no sense. */

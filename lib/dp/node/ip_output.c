@@ -21,10 +21,12 @@ struct last {
 static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
 {
 	const struct nexthop *nh = &root->routes->nh[meta->nh];
+	struct addr dst;
 
 	if (nh->type == NH_VIA)
 		return nh->neigh;
-	return neigh_find(root->neigh, nh->iface, rte_be_to_cpu_32(meta->key.dst));
+	dst = addr_of4(rte_be_to_cpu_32(meta->key.dst));
+	return neigh_find(root->neigh, nh->iface, &dst);
 }
 
 static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
@@ -99,7 +101,7 @@ static const struct neigh *usable(struct worker *w, const struct root *root, str
 		return NULL;
 	/* those that came before still wait: keep the order */
 	if (w->stats.neigh_waiting && !(meta->flags & META_WAITED) &&
-		neigh_wait_has(w->neigh_wait, meta->out_if, e->addr))
+		neigh_wait_has(w->neigh_wait, meta->out_if, &e->addr))
 		return NULL;
 	neigh_mark_used(root->neigh, meta->neigh);
 	return e;

@@ -24,7 +24,7 @@ struct slot {
 	uint8_t state; /* enum slot_state */
 	uint16_t iface;
 	uint16_t n, taken; /* packets in m; those already taken by neigh_wait_take */
-	uint32_t addr;
+	struct addr addr;
 	uint64_t began_tsc, asked_tsc;
 	struct rte_mbuf *m[QUEUE_MAX];
 };
@@ -51,15 +51,15 @@ void neigh_wait_free(struct neigh_wait *nw)
 	rte_free(nw);
 }
 
-static inline unsigned hash(uint32_t addr)
+static inline unsigned hash(const struct addr *addr)
 {
-	return addr * 0x9e3779b1u >> 22;
+	return (addr->w[0] ^ addr->w[1] ^ addr->w[2] ^ addr->w[3]) * 0x9e3779b1u >> 22;
 }
 
 /* The slot of a neighbour that waits, or (ready) whose packets are about to go, or NULL. free_slot
  * (may be NULL) gets a free one instead. */
-static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready,
-	struct slot **free_slot)
+static struct slot *find(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr,
+	bool ready, struct slot **free_slot)
 {
 	const struct slot *empty = NULL;
 
@@ -70,7 +70,7 @@ static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t a
 			if (empty == NULL)
 				empty = s;
 		} else if ((s->state == SLOT_WAITING || (ready && s->state == SLOT_READY)) &&
-			   s->addr == addr && s->iface == iface) {
+			   s->iface == iface && addr_equal(&s->addr, addr)) {
 			return (struct slot *)(uintptr_t)s;
 		}
 	}
@@ -79,7 +79,7 @@ static struct slot *find(const struct neigh_wait *nw, uint16_t iface, uint32_t a
 	return NULL;
 }
 
-bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, uint32_t addr)
+bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr)
 {
 	return nw->busy[hash(addr)] && find(nw, iface, addr, true, NULL) != NULL;
 }
@@ -91,7 +91,7 @@ static void settle(struct neigh_wait *nw, struct slot *s, enum slot_state state)
 	nw->settled++;
 }
 
-void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready)
+void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, const struct addr *addr, bool ready)
 {
 	struct slot *s = find(nw, iface, addr, false, NULL);
 
@@ -130,7 +130,7 @@ unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum
 	s->taken += (uint16_t)n;
 	if (s->taken == s->n) {
 		s->state = SLOT_FREE;
-		nw->busy[hash(s->addr)]--;
+		nw->busy[hash(&s->addr)]--;
 		s->n = 0;
 		nw->settled--;
 	}
@@ -139,7 +139,7 @@ unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum
 	return n;
 }
 
-static void ask(struct worker *w, uint16_t iface, uint32_t addr)
+static void ask(struct worker *w, uint16_t iface, const struct addr *addr)
 {
 	struct event e;
 
@@ -148,14 +148,15 @@ static void ask(struct worker *w, uint16_t iface, uint32_t addr)
 		return;
 	e = (struct event){.kind = EVENT_RESOLVE,
 		.worker = (uint8_t)w->id,
-		.resolve = {.iface = iface, .addr = addr}};
+		.resolve = {.iface = iface, .addr = *addr}};
 
 	link_event_put(&w->link, &e);
 }
 
 /* Keeps the packet, behind those that wait already, also when these are about to go (but one that
  * was among them and finds the neighbour gone waits anew); or says why not. */
-static enum drop_reason wait(struct worker *w, struct rte_mbuf *m, uint16_t iface, uint32_t addr)
+static enum drop_reason wait(
+	struct worker *w, struct rte_mbuf *m, uint16_t iface, const struct addr *addr)
 {
 	struct neigh_wait *nw = w->neigh_wait;
 	struct slot *empty = NULL;
@@ -169,7 +170,7 @@ static enum drop_reason wait(struct worker *w, struct rte_mbuf *m, uint16_t ifac
 	if (s->state == SLOT_FREE) {
 		*s = (struct slot){.state = SLOT_WAITING,
 			.iface = iface,
-			.addr = addr,
+			.addr = *addr,
 			.began_tsc = w->now_tsc};
 		nw->busy[hash(addr)]++;
 	}
@@ -194,20 +195,21 @@ static uint16_t process(
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
 		const struct nexthop *nh = &root->routes->nh[meta->nh];
-		uint32_t addr = nh->type == NH_VIA ? nh->gw : rte_be_to_cpu_32(meta->key.dst);
+		struct addr addr =
+			addr_of4(nh->type == NH_VIA ? nh->gw : rte_be_to_cpu_32(meta->key.dst));
 		const struct neigh *e =
 			meta->neigh == NEIGH_NONE ? NULL : neigh_get(root->neigh, meta->neigh);
 		enum drop_reason reason;
 
 		if (e && e->state == NEIGH_FAILED && e->iface == meta->out_if) {
 			/* the control core limits how often it asks */
-			ask(w, meta->out_if, addr);
+			ask(w, meta->out_if, &addr);
 			node_error(
 				meta, DROP_NEIGH_FAILED, ICMP4_UNREACHABLE, ICMP4_HOST_UNREACH, 0);
 			rte_node_enqueue_x1(graph, node, NEXT_ICMP4_ERROR, m);
 			continue;
 		}
-		reason = wait(w, m, meta->out_if, addr);
+		reason = wait(w, m, meta->out_if, &addr);
 		if (reason != DROP_NONE) {
 			meta->drop = (uint16_t)reason;
 			rte_node_enqueue_x1(graph, node, NEXT_DROP, m);

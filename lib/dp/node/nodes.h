@@ -22,9 +22,9 @@ struct neigh_wait *neigh_wait_new(int socket);
 void neigh_wait_free(struct neigh_wait *nw); /* and the packets in it; NULL is permitted */
 
 /* Packets wait for that neighbour: a later one must queue behind them. */
-bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, uint32_t addr);
+bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr);
 /* An order of the control core: the neighbour is settled. */
-void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, uint32_t addr, bool ready);
+void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, const struct addr *addr, bool ready);
 /* Takes up to n packets that go on now; fate: DROP_NONE to be sent, or the reason why not. Called
  * until it returns 0. */
 unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum drop_reason *fate);

@@ -81,7 +81,8 @@ static void nothing_sent(void *arg, const struct iface *iface, uint16_t op, uint
 {
 }
 
-static void nothing_settled(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bool ready)
+static void nothing_settled(
+	void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
 {
 }
 
@@ -109,6 +110,8 @@ static void tables(void)
 	const struct neigh_ops ops = {NULL, nothing_sent, nothing_settled};
 	static struct prefix4 addr[] = {{IP(10, 0, 0, 1), 24}, {IP(10, 1, 0, 1), 24},
 		{IP(10, 2, 0, 1), 24}, {IP(10, 3, 0, 1), 24}, {IP(10, 4, 0, 1), 24}};
+	const struct addr gw[2] = {addr_of4(IP(10, 1, 0, 9)), addr_of4(IP(10, 2, 0, 9))};
+	const struct addr fixed = addr_of4(IP(10, 1, 0, 2));
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
 	struct route_path path[8] = {{LAN, 0, 0, 1}, {WAN, 0, 0, 2}, {WAN2, 0, 0, 2}};
 	struct route_in in[16];
@@ -124,10 +127,10 @@ static void tables(void)
 	assert_non_null(f->env.neigh);
 	neigh_db_ports(f->env.neigh, &f->ports, 1);
 	path[3] = (struct route_path){
-		WAN, IP(10, 1, 0, 9), neigh_db_pin(f->env.neigh, WAN, IP(10, 1, 0, 9), 1), 2};
+		WAN, IP(10, 1, 0, 9), neigh_db_pin(f->env.neigh, WAN, &gw[0], 1), 2};
 	path[4] = (struct route_path){
-		WAN2, IP(10, 2, 0, 9), neigh_db_pin(f->env.neigh, WAN2, IP(10, 2, 0, 9), 1), 2};
-	neigh_db_static(f->env.neigh, WAN, IP(10, 1, 0, 2), &mac, 1);
+		WAN2, IP(10, 2, 0, 9), neigh_db_pin(f->env.neigh, WAN2, &gw[1], 1), 2};
+	neigh_db_static(f->env.neigh, WAN, &fixed, &mac, 1);
 #define ROUTE(...) in[n++] = (struct route_in){__VA_ARGS__}
 	ROUTE({IP(10, 0, 0, 0), 24}, NH_CONNECTED, ROUTE_CONNECTED, 1, &path[0]);
 	ROUTE({IP(10, 0, 0, 1), 32}, NH_LOCAL, ROUTE_CONNECTED, 1, &path[0]);

@@ -47,7 +47,8 @@ struct sent {
 
 struct told {
 	uint16_t iface;
-	uint32_t addr, index;
+	struct addr addr;
+	uint32_t index;
 	bool ready;
 };
 
@@ -71,9 +72,10 @@ static void record_send(void *arg, const struct iface *iface, uint16_t op, uint3
 		s->tha = *tha;
 }
 
-static void record_settled(void *arg, uint16_t iface, uint32_t addr, uint32_t index, bool ready)
+static void record_settled(
+	void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
 {
-	told[n_told++ % 64] = (struct told){iface, addr, index, ready};
+	told[n_told++ % 64] = (struct told){iface, *addr, index, ready};
 }
 
 static inline struct rte_ether_addr mac_of(uint32_t n)
@@ -90,7 +92,7 @@ static struct iface iface_of(uint16_t id, uint16_t port, uint16_t vlan, struct p
 	f.mac = mac_of(0xfe000000u | id);
 	f.addrs = addrs;
 	f.n_addrs = n_addrs;
-	f.addr = addrs[0].addr;
+	f.addr = rte_cpu_to_be_32(addrs[0].addr);
 	strcpy(f.name, name);
 	return f;
 }
@@ -123,7 +125,7 @@ static inline void world_up(uint32_t max)
 		.retry_ms = RETRY_MS,
 		.stale_ms = STALE_MS,
 		.retries = RETRIES};
-	const struct neigh_ops ops = {.send = record_send, .settled = record_settled};
+	const struct neigh_ops ops = {.arp = record_send, .settled = record_settled};
 
 	qsv = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(4), RTE_CACHE_LINE_SIZE);
 	assert_non_null(qsv);
@@ -153,9 +155,38 @@ static inline void pass(uint64_t ms)
 	}
 }
 
+/* What the table is asked, with IPv4 addresses as the tests write them. */
+static inline uint32_t find4(uint16_t iface, uint32_t addr)
+{
+	struct addr a = addr_of4(addr);
+
+	return neigh_find(table, iface, &a);
+}
+
+static inline void resolve4(uint16_t iface, uint32_t addr)
+{
+	struct addr a = addr_of4(addr);
+
+	neigh_db_resolve(db, iface, &a, now);
+}
+
+static inline uint32_t pin4(uint16_t iface, uint32_t addr)
+{
+	struct addr a = addr_of4(addr);
+
+	return neigh_db_pin(db, iface, &a, now);
+}
+
+static inline int static4(uint16_t iface, uint32_t addr, const struct rte_ether_addr *mac)
+{
+	struct addr a = addr_of4(addr);
+
+	return neigh_db_static(db, iface, &a, mac, now);
+}
+
 static inline const struct neigh *entry_of(uint16_t iface, uint32_t addr)
 {
-	uint32_t i = neigh_find(table, iface, addr);
+	uint32_t i = find4(iface, addr);
 
 	return i == NEIGH_NONE ? NULL : neigh_get(table, i);
 }
@@ -210,16 +241,17 @@ static inline void assert_told(unsigned k, uint16_t iface, uint32_t addr, bool r
 {
 	assert_true(k < n_told);
 	assert_int_equal(told[k % 64].iface, iface);
-	assert_int_equal(told[k % 64].addr, addr);
+	assert_int_equal(addr_to4(&told[k % 64].addr), addr);
 	assert_int_equal(told[k % 64].ready, ready);
 }
 
 /* A neighbour that has answered. */
 static inline uint32_t known(uint16_t iface, uint32_t addr, struct rte_ether_addr mac)
 {
-	neigh_db_resolve(db, iface, addr, now);
-	assert_int_equal(hear(iface, 2, addr, mac, world[0].iface[iface].addr), 0);
+	resolve4(iface, addr);
+	assert_int_equal(
+		hear(iface, 2, addr, mac, rte_be_to_cpu_32(world[0].iface[iface].addr)), 0);
 	assert_int_equal(state_of(iface, addr), NEIGH_REACHABLE);
 	forget();
-	return neigh_find(table, iface, addr);
+	return find4(iface, addr);
 }

@@ -11,12 +11,12 @@ static void resolve_answered(void **state)
 	const struct neigh *n;
 
 	world_up(64);
-	neigh_db_resolve(db, LAN, HOST, now);
+	resolve4(LAN, HOST);
 	assert_int_equal(n_sent, 1);
 	assert_sent(0, LAN, 1, LAN_US, HOST, NULL);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_INCOMPLETE);
 	for (int i = 0; i < 100; i++)
-		neigh_db_resolve(db, LAN, HOST, now); /* hints come many times */
+		resolve4(LAN, HOST); /* hints come many times */
 	assert_int_equal(n_sent, 1);
 	assert_int_equal(hear(LAN, 2, HOST, mac, LAN_US), 0);
 	n = entry_of(LAN, HOST);
@@ -27,12 +27,12 @@ static void resolve_answered(void **state)
 	assert_memory_equal(n->hdr + 12, "\x08\x00", 2);
 	assert_int_equal(n->port, 0);
 	assert_int_equal(n->iface, LAN);
-	assert_int_equal(n->addr, HOST);
+	assert_int_equal(addr_to4(&n->addr), HOST);
 	assert_int_equal(n->mtu, 1500);
 	assert_int_equal(n_told, 1);
 	assert_told(0, LAN, HOST, true);
-	assert_int_equal(told[0].index, neigh_find(table, LAN, HOST));
-	neigh_db_resolve(db, LAN, HOST, now); /* a late hint is told again */
+	assert_int_equal(told[0].index, find4(LAN, HOST));
+	resolve4(LAN, HOST); /* a late hint is told again */
 	assert_int_equal(n_told, 2);
 	assert_int_equal(n_sent, 1);
 	world_down();
@@ -52,7 +52,7 @@ static void tagged_header(void **state)
 	assert_memory_equal(n->hdr + 6, &world[0].iface[WAN].mac, 6);
 	assert_memory_equal(n->hdr + 12, "\x81\x00\x00\x07\x08\x00", 6);
 	/* The second address of an interface asks for its own subnet. */
-	neigh_db_resolve(db, LAN, IP(10, 1, 1, 5), now);
+	resolve4(LAN, IP(10, 1, 1, 5));
 	assert_sent(0, LAN, 1, IP(10, 1, 1, 1), IP(10, 1, 1, 5), NULL);
 	world_down();
 }
@@ -60,7 +60,7 @@ static void tagged_header(void **state)
 static void resolve_silent(void **state)
 {
 	world_up(64);
-	neigh_db_resolve(db, LAN, HOST, now);
+	resolve4(LAN, HOST);
 	pass(RETRY_MS - 10);
 	assert_int_equal(n_sent, 1);
 	pass(10);
@@ -75,14 +75,14 @@ static void resolve_silent(void **state)
 	assert_told(0, LAN, HOST, false);
 	/* It is not asked again before its time, however many want it; then it's gone. */
 	for (int i = 0; i < 290; i++) {
-		neigh_db_resolve(db, LAN, HOST, now);
+		resolve4(LAN, HOST);
 		pass(10);
 	}
 	assert_int_equal(n_sent, 3);
 	assert_int_equal(n_told, 1);
 	pass(100);
 	assert_int_equal(state_of(LAN, HOST), -1);
-	neigh_db_resolve(db, LAN, HOST, now);
+	resolve4(LAN, HOST);
 	assert_int_equal(n_sent, 4);
 	/* An answer that comes late still counts. */
 	pass(3 * RETRY_MS);
@@ -101,19 +101,19 @@ static void resolve_nonsense(void **state)
 
 	world_up(64);
 	for (unsigned i = 0; i < RTE_DIM(bad); i++) {
-		neigh_db_resolve(db, LAN, bad[i], now);
+		resolve4(LAN, bad[i]);
 		assert_told(i, LAN, bad[i], false);
 		assert_int_equal(told[i].index, NEIGH_NONE);
 	}
 	forget();
-	neigh_db_resolve(db, DOWN, IP(10, 9, 0, 2), now);
-	neigh_db_resolve(db, 0, HOST, now);
-	neigh_db_resolve(db, 99, HOST, now);
-	neigh_db_resolve(db, 65535, HOST, now);
+	resolve4(DOWN, IP(10, 9, 0, 2));
+	resolve4(0, HOST);
+	resolve4(99, HOST);
+	resolve4(65535, HOST);
 	assert_int_equal(n_told, 4);
 	assert_int_equal(n_sent, 0);
 	/* A network that a route calls on link is asked for with the first address. */
-	neigh_db_resolve(db, LAN, IP(172, 16, 0, 1), now);
+	resolve4(LAN, IP(172, 16, 0, 1));
 	assert_sent(0, LAN, 1, LAN_US, IP(172, 16, 0, 1), NULL);
 	assert_int_equal(hear(LAN, 2, IP(172, 16, 0, 1), mac_of(8), LAN_US), 0);
 	assert_int_equal(state_of(LAN, IP(172, 16, 0, 1)), NEIGH_REACHABLE);
@@ -210,9 +210,9 @@ static void pinned(void **state)
 	uint64_t began;
 
 	world_up(64);
-	i = neigh_db_pin(db, WAN, GW, now);
+	i = pin4(WAN, GW);
 	assert_int_not_equal(i, NEIGH_NONE);
-	assert_int_equal(neigh_db_pin(db, WAN, GW, now), i);
+	assert_int_equal(pin4(WAN, GW), i);
 	assert_int_equal(n_sent, 1);
 	began = now;
 	for (unsigned k = 1; k < 8; k++) { /* silent: 1 1 | (fails) 2+1 4 8 8 8 seconds */
@@ -230,7 +230,7 @@ static void pinned(void **state)
 	assert_int_equal(at[7], 8000);
 	assert_int_equal(n_told, 1);
 	assert_int_equal(state_of(WAN, GW), NEIGH_FAILED);
-	neigh_db_resolve(db, WAN, GW, now); /* changes nothing: it is asked for anyway */
+	resolve4(WAN, GW); /* changes nothing: it is asked for anyway */
 	assert_int_equal(n_sent, 8);
 	assert_int_equal(hear(WAN, 2, GW, mac_of(3), IP(192, 0, 2, 2)), 0);
 	assert_told(1, WAN, GW, true);
@@ -257,10 +257,10 @@ static void fixed(void **state)
 	uint32_t i;
 
 	world_up(64);
-	neigh_db_resolve(db, LAN, HOST, now);
-	assert_int_equal(neigh_db_static(db, LAN, HOST, &mac, now), 0);
+	resolve4(LAN, HOST);
+	assert_int_equal(static4(LAN, HOST, &mac), 0);
 	assert_told(0, LAN, HOST, true);
-	i = neigh_find(table, LAN, HOST);
+	i = find4(LAN, HOST);
 	assert_int_equal(hear(LAN, 2, HOST, other, LAN_US), 0);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_STATIC);
 	assert_memory_equal(entry_of(LAN, HOST)->hdr, &mac, 6);
@@ -271,14 +271,14 @@ static void fixed(void **state)
 	/* A reload: ordinary for a moment, with the same address and index; then static again. */
 	neigh_db_static_clear(db, now);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
-	assert_int_equal(neigh_db_static(db, LAN, HOST, &other, now), 0);
-	assert_int_equal(neigh_find(table, LAN, HOST), i);
+	assert_int_equal(static4(LAN, HOST, &other), 0);
+	assert_int_equal(find4(LAN, HOST), i);
 	assert_memory_equal(entry_of(LAN, HOST)->hdr, &other, 6);
 	neigh_db_static_clear(db, now);
 	assert_int_equal(hear(LAN, 2, HOST, mac, LAN_US), 0);
 	assert_memory_equal(entry_of(LAN, HOST)->hdr, &mac, 6);
 	/* For an interface that only comes later: kept, not usable until then. */
-	assert_int_equal(neigh_db_static(db, DOWN, IP(10, 9, 0, 7), &mac, now), 0);
+	assert_int_equal(static4(DOWN, IP(10, 9, 0, 7), &mac), 0);
 	assert_int_equal(state_of(DOWN, IP(10, 9, 0, 7)), NEIGH_FAILED);
 	world_ports(&world[1]);
 	world[1].iface[DOWN].flags = IFACE_UP;
@@ -287,7 +287,7 @@ static void fixed(void **state)
 	assert_int_equal(entry_of(DOWN, IP(10, 9, 0, 7))->hdr_len, 18);
 	neigh_db_ports(db, &world[0], now);
 	assert_int_equal(state_of(DOWN, IP(10, 9, 0, 7)), -1);
-	assert_int_equal(neigh_db_static(db, DOWN, IP(10, 9, 0, 7), &mac, now), 0);
+	assert_int_equal(static4(DOWN, IP(10, 9, 0, 7), &mac), 0);
 	neigh_db_static_clear(db, now);
 	assert_int_equal(state_of(DOWN, IP(10, 9, 0, 7)), -1);
 	world_down();
@@ -303,7 +303,7 @@ static void reload(void **state)
 	known(LAN, HOST, mac);
 	known(LAN, IP(10, 1, 0, 99), mac);
 	known(LAN, IP(10, 1, 1, 7), mac);
-	pin = neigh_db_pin(db, WAN, GW, now);
+	pin = pin4(WAN, GW);
 	assert_int_equal(hear(WAN, 2, GW, mac, IP(192, 0, 2, 2)), 0);
 	forget();
 	world_ports(&world[1]); /* nothing changes: nothing is touched */
@@ -322,13 +322,13 @@ static void reload(void **state)
 	assert_int_equal(state_of(LAN, IP(10, 1, 0, 99)), -1);
 	assert_int_equal(state_of(LAN, IP(10, 1, 1, 7)), -1);
 	assert_int_equal(state_of(WAN, GW), NEIGH_INCOMPLETE); /* pinned: same index, asked */
-	assert_int_equal(neigh_find(table, WAN, GW), pin);
+	assert_int_equal(find4(WAN, GW), pin);
 	assert_int_equal(n_sent, 1);
 	assert_int_equal(hear(WAN, 2, GW, mac, IP(192, 0, 2, 2)), 0);
 	assert_memory_equal(entry_of(WAN, GW)->hdr + 12, "\x81\x00\x00\x08", 4);
 	/* Our MAC changes; an interface goes; another gets a gateway before it is there. */
-	neigh_db_resolve(db, LAN, IP(10, 1, 0, 3), now);
-	gone = neigh_db_pin(db, DOWN, IP(10, 9, 0, 2), now);
+	resolve4(LAN, IP(10, 1, 0, 3));
+	gone = pin4(DOWN, IP(10, 9, 0, 2));
 	assert_int_not_equal(gone, NEIGH_NONE);
 	world_ports(&world[1]);
 	world[1].iface[LAN].mac = mac_of(0x4444);
@@ -359,11 +359,11 @@ static void scanned(void **state)
 	world_up(256);
 	for (uint32_t k = 0; k < 150; k++)
 		known(BIG, IP(11, 1, 0, k + 1), mac_of(k));
-	neigh_db_pin(db, WAN, GW, now);
+	pin4(WAN, GW);
 	for (uint32_t k = 0; k < 20000; k++) {
 		unsigned incomplete = 0;
 
-		neigh_db_resolve(db, BIG, IP(11, 2, 0, 1) + k * 257, now);
+		resolve4(BIG, IP(11, 2, 0, 1) + k * 257);
 		refused += state_of(BIG, IP(11, 2, 0, 1) + k * 257) == -1;
 		if (k % 50 == 0)
 			pass(10);
@@ -389,18 +389,18 @@ static void full(void **state)
 	world_up(8);
 	for (uint32_t k = 0; k < 8; k++)
 		known(LAN, HOST + k, mac_of(k));
-	neigh_db_resolve(db, LAN, HOST + 8, now);
+	resolve4(LAN, HOST + 8);
 	assert_told(0, LAN, HOST + 8, false);
 	assert_int_equal(told[0].index, NEIGH_NONE);
-	assert_int_equal(neigh_db_pin(db, WAN, GW, now), NEIGH_NONE);
-	assert_int_equal(neigh_db_static(db, WAN, GW, &mac, now), -ENOSPC);
+	assert_int_equal(pin4(WAN, GW), NEIGH_NONE);
+	assert_int_equal(static4(WAN, GW, &mac), -ENOSPC);
 	assert_int_equal(hear(LAN, 1, HOST + 8, mac, LAN_US), 0); /* answered, not learned */
 	assert_int_equal(n_sent, 1);
 	assert_int_equal(state_of(LAN, HOST + 8), -1);
 	/* Aged and unused: those make room. A used one gets another round. */
 	pass(REACHABLE_MS);
-	neigh_mark_used(table, neigh_find(table, LAN, HOST));
-	assert_int_not_equal(neigh_db_pin(db, WAN, GW, now), NEIGH_NONE);
+	neigh_mark_used(table, find4(LAN, HOST));
+	assert_int_not_equal(pin4(WAN, GW), NEIGH_NONE);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
 	for (uint32_t k = 0; k < 8; k++)
 		kept += state_of(LAN, HOST + k) == NEIGH_REACHABLE;
@@ -408,8 +408,8 @@ static void full(void **state)
 	world_down();
 	/* The smallest table. */
 	world_up(1);
-	neigh_db_resolve(db, LAN, HOST, now);
-	neigh_db_resolve(db, LAN, HOST + 1, now);
+	resolve4(LAN, HOST);
+	resolve4(LAN, HOST + 1);
 	assert_int_equal(state_of(LAN, HOST), -1);
 	assert_int_equal(state_of(LAN, HOST + 1), NEIGH_INCOMPLETE);
 	world_down();
@@ -425,21 +425,21 @@ static void grace(void **state)
 	world_up(1);
 	assert_int_equal(rte_rcu_qsbr_thread_register(qsv, 0), 0);
 	rte_rcu_qsbr_thread_online(qsv, 0);
-	neigh_db_resolve(db, LAN, HOST, now);
-	i = neigh_find(table, LAN, HOST);
+	resolve4(LAN, HOST);
+	i = find4(LAN, HOST);
 	seen = neigh_get(table, i);
 	copy = *seen;
-	neigh_db_resolve(db, LAN, HOST + 1, now); /* evicts, but the index is not free yet */
+	resolve4(LAN, HOST + 1); /* evicts, but the index is not free yet */
 	assert_told(0, LAN, HOST, false);
 	assert_told(1, LAN, HOST + 1, false);
 	assert_null(neigh_get(table, i));
 	pass(100);
-	neigh_db_resolve(db, LAN, HOST + 1, now);
+	resolve4(LAN, HOST + 1);
 	assert_int_equal(state_of(LAN, HOST + 1), -1);
 	assert_memory_equal(seen, &copy, sizeof(copy));
 	rte_rcu_qsbr_quiescent(qsv, 0);
-	neigh_db_resolve(db, LAN, HOST + 1, now);
-	assert_int_equal(neigh_find(table, LAN, HOST + 1), i);
+	resolve4(LAN, HOST + 1);
+	assert_int_equal(find4(LAN, HOST + 1), i);
 	assert_int_not_equal(neigh_get(table, i)->generation, copy.generation);
 	rte_rcu_qsbr_thread_offline(qsv, 0);
 	rte_rcu_qsbr_thread_unregister(qsv, 0);
@@ -454,11 +454,11 @@ static void *reader(void *arg)
 	rte_rcu_qsbr_thread_register(qsv, 1);
 	rte_rcu_qsbr_thread_online(qsv, 1);
 	for (uint32_t k = 0; !atomic_load(&stop); k++) {
-		uint32_t addr = IP(11, 3, 0, 1) + k % 200, i = neigh_find(table, BIG, addr);
+		uint32_t addr = IP(11, 3, 0, 1) + k % 200, i = find4(BIG, addr);
 		const struct neigh *n = i == NEIGH_NONE ? NULL : neigh_get(table, i);
 
 		if (n) {
-			bool bad = n->addr != addr || n->iface != BIG;
+			bool bad = addr_to4(&n->addr) != addr || n->iface != BIG;
 
 			/* a header is whole: its two halves of the address tell the same */
 			if (n->state == NEIGH_REACHABLE)
@@ -484,7 +484,7 @@ static void concurrent(void **state)
 	for (uint32_t k = 0; k < 60000 || (!atomic_load(&found) && k < 60000000); k++) {
 		uint32_t addr = IP(11, 3, 0, 1) + k * 7 % 200;
 
-		neigh_db_resolve(db, BIG, addr, now);
+		resolve4(BIG, addr);
 		if (k % 3)
 			hear(BIG, 2, addr, mac_of(k % 256 * 257), IP(11, 0, 0, 1));
 		if (k % 16 == 0)
@@ -505,7 +505,7 @@ static void count(void *arg, uint32_t index, const struct neigh_info *info)
 	n_each++;
 	if (info->iface != LAN)
 		return;
-	assert_int_equal(info->addr, HOST);
+	assert_int_equal(addr_to4(&info->addr), HOST);
 	assert_int_equal(info->state, NEIGH_REACHABLE);
 	assert_int_equal(info->deadline_ms, now + REACHABLE_MS);
 	assert_ptr_equal(arg, &n_each);
@@ -516,14 +516,14 @@ static void large(void **state)
 {
 	world_up(65536);
 	known(LAN, HOST, mac_of(9));
-	neigh_db_pin(db, WAN, GW, now);
+	pin4(WAN, GW);
 	n_each = 0;
 	neigh_db_each(db, count, &n_each);
 	assert_int_equal(n_each, 2);
 	for (uint32_t k = 0; k < 60000; k++)
 		known(BIG, IP(11, 4, 0, 1) + k * 3, mac_of(k));
 	for (uint32_t k = 0; k < 60000; k += 2)
-		neigh_mark_used(table, neigh_find(table, BIG, IP(11, 4, 0, 1) + k * 3));
+		neigh_mark_used(table, find4(BIG, IP(11, 4, 0, 1) + k * 3));
 	forget();
 	pass(REACHABLE_MS + 3000);
 	for (uint32_t k = 0; k < 60000; k += 2)

@@ -50,7 +50,7 @@ static void learns(void **state)
 	assert_int_equal(hear(LAN, 2, HOST, mac, IP(10, 1, 0, 200)), 0);
 	assert_int_equal(state_of(LAN, HOST), -1);
 	/* Asked for: from any. */
-	neigh_db_resolve(db, LAN, HOST, now);
+	resolve4(LAN, HOST);
 	assert_int_equal(hear(LAN, 1, HOST, mac, HOST), 0);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
 	assert_told(0, LAN, HOST, true);
@@ -59,7 +59,7 @@ static void learns(void **state)
 	assert_int_equal(state_of(LAN, IP(11, 0, 0, 9)), -1);
 	/* Known: any packet of its keeps it fresh. */
 	pass(REACHABLE_MS - 10);
-	neigh_mark_used(table, neigh_find(table, LAN, HOST));
+	neigh_mark_used(table, find4(LAN, HOST));
 	assert_int_equal(hear(LAN, 1, HOST, mac, IP(10, 1, 0, 200)), 0);
 	pass(REACHABLE_MS - 10);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
@@ -177,7 +177,7 @@ static void random_bytes(void **state)
 	log_setup(LOG_LVL_ERROR, false);
 	world_up(64);
 	rte_srand(20240601);
-	assert_int_equal(neigh_db_static(db, LAN, IP(10, 1, 0, 5), &mac, now), 0);
+	assert_int_equal(static4(LAN, IP(10, 1, 0, 5), &mac), 0);
 	for (uint32_t k = 0; k < 300000; k++) {
 		uint64_t r[8], pick = rte_rand();
 		struct rte_arp_hdr a;
@@ -200,7 +200,7 @@ static void random_bytes(void **state)
 		for (unsigned i = 0; i < n_sent; i++)
 			assert_true(sent[i].spa == LAN_US || sent[i].spa == IP(10, 1, 1, 1));
 		if (r[6] % 4 == 0)
-			neigh_db_resolve(db, LAN, IP(10, 1, 0, 0) + (r[7] & 0x1ff), now);
+			resolve4(LAN, IP(10, 1, 0, 0) + (r[7] & 0x1ff));
 		if (r[6] % 64 == 1)
 			pass(r[7] % 3000);
 		if (r[6] % 512 == 2)
@@ -211,10 +211,10 @@ static void random_bytes(void **state)
 
 		if (n == NULL)
 			continue;
-		assert_int_equal(neigh_find(table, n->iface, n->addr), i);
-		assert_int_equal(n->addr >> 9, IP(10, 1, 0, 0) >> 9);
-		assert_int_not_equal(n->addr, LAN_US);
-		assert_in_range(n->addr & 255, 1, 254);
+		assert_int_equal(neigh_find(table, n->iface, &n->addr), i);
+		assert_int_equal(addr_to4(&n->addr) >> 9, IP(10, 1, 0, 0) >> 9);
+		assert_int_not_equal(addr_to4(&n->addr), LAN_US);
+		assert_in_range(addr_to4(&n->addr) & 255, 1, 254);
 	}
 	assert_int_equal(state_of(LAN, IP(10, 1, 0, 5)), NEIGH_STATIC);
 	assert_memory_equal(entry_of(LAN, IP(10, 1, 0, 5))->hdr, &mac, 6);
