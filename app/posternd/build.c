@@ -36,9 +36,38 @@ static void ports_free(struct ports *p)
 {
 	for (unsigned i = 0; p && i < PORTS_MAX; i++)
 		free(p->port[i].vlan);
-	for (unsigned i = 0; p && i < p->n_ifaces; i++)
+	for (unsigned i = 0; p && i < p->n_ifaces; i++) {
 		free(p->iface[i].addrs);
+		free(p->iface[i].ra);
+	}
 	free(p);
+}
+
+/* What the interface has besides plain values: its addresses and its router advertisements. Where
+ * IPv6 runs without a configured link-local address, it gets one of its MAC. */
+static int copy_addrs(struct iface *f, const struct conf_iface *c)
+{
+	bool has6 = false, has_ll = false;
+
+	for (unsigned j = 0; j < c->n_addrs; j++) {
+		has6 |= !addr_is4(&c->addrs[j].addr);
+		has_ll |= addr_is_link_local(&c->addrs[j].addr);
+	}
+	f->addrs = calloc(c->n_addrs + 1u, sizeof(*f->addrs));
+	if (f->addrs == NULL)
+		return -1;
+	if (c->n_addrs)
+		memcpy(f->addrs, c->addrs, c->n_addrs * sizeof(*f->addrs));
+	f->n_addrs = c->n_addrs;
+	if (has6 && !has_ll)
+		f->addrs[f->n_addrs++] = (struct prefix){iface_eui64(&f->mac), 64};
+	if (c->ra == NULL)
+		return 0;
+	f->ra = malloc(sizeof(*f->ra));
+	if (f->ra == NULL)
+		return -1;
+	*f->ra = *c->ra;
+	return 0;
 }
 
 static int add_iface(struct app *a, const struct conf *conf, struct ports *p, unsigned i)
@@ -54,26 +83,20 @@ static int add_iface(struct app *a, const struct conf *conf, struct ports *p, un
 		.id = id,
 		.port = port,
 		.vlan = c->vlan,
+		.outer_vlan = c->outer_vlan,
 		.mtu = c->mtu,
 		.zone = c->secure ? RULE_SECURE : RULE_NONSECURE,
 		.flags = iface_flags(c),
 		.mac = entry->mac,
-		.addr = c->n_addrs ? rte_cpu_to_be_32(c->addrs[0].addr) : 0,
-		.n_addrs = c->n_addrs,
-		.addrs = calloc(c->n_addrs + 1u, sizeof(*f->addrs)),
+		.dad_transmits = c->dad_transmits,
 	};
 	snprintf(f->name, sizeof(f->name), "%s", c->name);
 	if (p->n_ifaces <= id)
 		p->n_ifaces = (uint16_t)(id + 1);
-	if (f->addrs == NULL)
+	if (copy_addrs(f, c) < 0)
 		return -1;
-	if (c->n_addrs)
-		memcpy(f->addrs, c->addrs, c->n_addrs * sizeof(*f->addrs));
-	for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
-		unsigned bit = own_bit(rte_cpu_to_be_32(f->addrs[j].addr));
-
-		p->own[bit / 64] |= 1ull << (bit % 64);
-	}
+	if (c->outer_vlan)
+		return 0; /* not in the tables of one tag */
 	if (c->vlan == 0) {
 		entry->untagged = id;
 		return 0;
@@ -106,6 +129,7 @@ static struct ports *ports_build(struct app *a, const struct conf *conf)
 			return NULL;
 		}
 	}
+	ports_index(p);
 	return p;
 }
 
@@ -162,10 +186,17 @@ static int connected_routes(struct route_list *l, const struct ports *p)
 			const struct iface *f = &p->iface[i];
 
 			for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
-				uint32_t addr = f->addrs[j].addr, mask = mask4(f->addrs[j].len);
-				uint8_t len = f->addrs[j].len;
+				struct prefix4 net;
+				uint32_t addr, mask;
+				uint8_t len;
 				int ret = 0;
 
+				if (!addr_is4(&f->addrs[j].addr))
+					continue;
+				net = prefix_to4(&f->addrs[j]);
+				addr = net.addr;
+				len = net.len;
+				mask = mask4(len);
 				if (kind == 0)
 					ret = add_simple(l, addr, 32, NH_LOCAL, f);
 				else if (kind == 1 && len <= 30)
@@ -190,7 +221,7 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 		[CONF_ROUTE_UNREACHABLE] = NH_UNREACHABLE,
 		[CONF_ROUTE_PROHIBIT] = NH_PROHIBIT,
 	};
-	struct route_in *r = add_route(l, c->to, type[c->kind], c->n_paths);
+	struct route_in *r = add_route(l, prefix_to4(&c->to), type[c->kind], c->n_paths);
 	uint32_t *pins;
 
 	if (r == NULL)
@@ -206,7 +237,7 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 			continue;
 		path->iface = iface_id(a, out->name);
 		path->zone = t->ports->iface[path->iface].zone;
-		path->gw = c->paths[i].via;
+		path->gw = addr_is_unspecified(&c->paths[i].via) ? 0 : addr_to4(&c->paths[i].via);
 		r->n_paths++;
 		if (path->gw == 0)
 			continue;
@@ -294,6 +325,8 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, struct route
 	neigh_db_ports(a->neigh, t->ports, control_now_ms());
 	ok = connected_routes(&l, t->ports) == 0;
 	for (uint32_t i = 0; ok && i < conf->n_routes; i++) {
+		if (!addr_is4(&conf->routes[i].to.addr))
+			continue;
 		if (static_route(a, conf, &conf->routes[i], &l, t) < 0) {
 			snprintf(why, why_size,
 				"%s:%u: routes[%u]: no memory, or arp.entries-max is too low for "
@@ -371,12 +404,13 @@ void tables_neighbours(struct app *a, const struct conf *conf)
 	neigh_db_static_clear(a->neigh, now);
 	for (uint32_t i = 0; i < conf->n_neighs; i++) {
 		const struct conf_neigh *c = &conf->neighs[i];
-		struct addr addr = addr_of4(c->addr);
 		struct rte_ether_addr mac;
 
+		if (!addr_is4(&c->addr))
+			continue;
 		memcpy(&mac, c->mac.b, sizeof(mac));
-		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), &addr, &mac,
-			    now) < 0)
+		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), &c->addr,
+			    &mac, now) < 0)
 			log_warn("%s:%u: neighbours[%u]: the table is full (arp.entries-max)",
 				conf->file, c->line, i);
 	}

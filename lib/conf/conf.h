@@ -9,6 +9,7 @@
 
 #include "base/errs.h"
 #include "wire/addr.h"
+#include "wire/ra.h"
 #include "wire/rule.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #define CONF_NEIGHS_MAX 65536
 #define CONF_LCORES_MAX 128
 #define CONF_MTU_MIN 576
+#define CONF_MTU_MIN6 1280 /* of an interface with an IPv6 address: RFC 8200 section 5 */
 #define CONF_MTU_MAX 9000
 
 /* memory: auto tries hugepages and falls back. */
@@ -68,13 +70,17 @@ struct conf_iface {
 	char name[CONF_NAME_MAX];
 	uint16_t port; /* index in conf.ports */
 	uint16_t vlan; /* 1 to 4094; 0: untagged */
-	uint16_t mtu;  /* at most the port's; default the port's */
-	bool secure;   /* zone = "secure" | "nonsecure"; default nonsecure */
+	/* 802.1ad S-tag, 1 to 4094, and vlan is the C-tag within it; 0: there is none */
+	uint16_t outer_vlan;
+	uint16_t mtu; /* at most the port's; default the port's */
+	bool secure;  /* zone = "secure" | "nonsecure"; default nonsecure */
 	bool enabled;
 	enum conf_urpf urpf;
 	bool directed_broadcast; /* deliver packets to a subnet's broadcast address out of it */
+	uint8_t dad_transmits;   /* RFC 4862 section 5.1; 0: no duplicate address detection */
 	uint16_t n_addrs;
-	struct prefix4 *addrs; /* interface addresses: host bits kept */
+	struct prefix *addrs; /* of either family, as in the text: host bits kept */
+	struct ra *ra;        /* NULL: router-advertisements isn't there */
 	unsigned line;
 };
 
@@ -86,19 +92,19 @@ enum conf_route_kind {
 };
 
 struct conf_route {
-	struct prefix4 to; /* host bits zero */
+	struct prefix to; /* host bits zero */
 	enum conf_route_kind kind;
 	uint16_t n_paths;
 	struct conf_path {
-		uint32_t via;   /* next hop, host byte order; 0: directly on the interface */
-		uint16_t iface; /* index in conf.ifaces; found from via when the text names none */
+		struct addr via; /* of to's family; unspecified: directly on the interface */
+		uint16_t iface;  /* index in conf.ifaces; found from via when none is named */
 	} * paths;
 	unsigned line;
 };
 
 struct conf_neigh { /* static */
 	uint16_t iface;
-	uint32_t addr;
+	struct addr addr;
 	struct mac mac;
 	unsigned line;
 };
@@ -111,6 +117,14 @@ struct conf_ip4 {
 	bool martians_drop;      /* drop martian sources (default) */
 };
 
+struct conf_ip6 {
+	uint8_t hop_limit;             /* of packets that we send, default 64 */
+	uint32_t icmp_error_rate;      /* as in ip4 */
+	uint32_t icmp_echo_rate;       /* as in ip4 */
+	bool martians_drop;            /* drop martian sources (default) */
+	uint8_t extension_headers_max; /* a packet with more of them is dropped, default 8 */
+};
+
 struct conf_arp {
 	uint32_t reachable_s; /* age at which an entry is probed again, default 30 */
 	uint32_t retry_ms;    /* between requests, default 1000 */
@@ -120,6 +134,25 @@ struct conf_arp {
 	uint16_t queue; /* packets that wait per unresolved neighbour and worker, default 16 */
 	uint32_t
 		punt_rate; /* ARP packets a second to the control core, all workers, default 1000 */
+};
+
+struct conf_nd {                 /* neighbour discovery, RFC 4861 */
+	uint32_t reachable_s;    /* ReachableTime, default 30 */
+	uint32_t retry_ms;       /* RetransTimer, default 1000 */
+	uint8_t retries;         /* MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT, default 3 */
+	uint32_t stale_s;        /* unused so long: deleted, default 600 */
+	uint32_t entries_max;    /* default 8192 */
+	uint16_t queue;          /* as arp.queue */
+	uint32_t punt_rate;      /* as arp.punt_rate, for ND packets */
+	uint32_t resolve_rate;   /* new neighbours a second that are asked for, default 1000 */
+	uint32_t incomplete_max; /* unresolved ones at a time, default 1024 */
+};
+
+struct conf_reassembly {     /* of both families */
+	uint32_t datagrams;  /* being put together at a time, default 1024 */
+	uint32_t per_source; /* of one source address, default 64 */
+	uint16_t fragments;  /* of one datagram, default 64 */
+	uint16_t timeout_s;  /* from the first fragment on, default 60 */
 };
 
 enum conf_log_to { CONF_LOG_NONE, CONF_LOG_FILE, CONF_LOG_SYSLOG };
@@ -153,7 +186,10 @@ struct conf {
 	char **files; /* for rule.file: [0] the config itself, then rule files with their folder */
 	bool classic_tunnel_match_any;
 	struct conf_ip4 ip4;
+	struct conf_ip6 ip6;
 	struct conf_arp arp;
+	struct conf_nd nd;
+	struct conf_reassembly reassembly;
 	struct conf_log log;
 	struct conf_control control;
 };

@@ -43,7 +43,10 @@ unsigned conf_diff_restart(const struct conf *running, const struct conf *next, 
 
 	compare(&d, "system", -1, 0, &running->system, &next->system);
 	compare(&d, "arp", -1, 0, &running->arp, &next->arp);
+	compare(&d, "nd", -1, 0, &running->nd, &next->nd);
 	compare(&d, "ip4", -1, 0, &running->ip4, &next->ip4);
+	compare(&d, "ip6", -1, 0, &running->ip6, &next->ip6);
+	compare(&d, "reassembly", -1, 0, &running->reassembly, &next->reassembly);
 	compare(&d, "log", -1, 0, &running->log, &next->log);
 	compare(&d, "control", -1, 0, &running->control, &next->control);
 	if (running->n_ports != next->n_ports) {

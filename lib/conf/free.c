@@ -16,8 +16,10 @@ void conf_free(struct conf *conf)
 		return;
 	for (unsigned i = 0; i < conf->n_ports; i++)
 		free(conf->ports[i].device);
-	for (unsigned i = 0; i < conf->n_ifaces; i++)
+	for (unsigned i = 0; i < conf->n_ifaces; i++) {
 		free(conf->ifaces[i].addrs);
+		free(conf->ifaces[i].ra);
+	}
 	for (uint32_t i = 0; i < conf->n_routes; i++)
 		free(conf->routes[i].paths);
 	free(conf->ports);

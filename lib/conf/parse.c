@@ -11,15 +11,52 @@
 #include <string.h>
 
 static const char *const sections[] = {"system", "ports", "interfaces", "routes", "neighbours",
-	"filter", "ip4", "arp", "log", "control"};
+	"filter", "ip4", "ip6", "arp", "nd", "reassembly", "log", "control"};
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static config_setting_t *member(config_setting_t *group, const char *name, size_t len)
+{
+	unsigned n = config_setting_is_group(group) ? (unsigned)config_setting_length(group) : 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		config_setting_t *s = config_setting_get_elem(group, i);
+		const char *has = config_setting_name(s);
+
+		if (strlen(has) == len && strncmp(has, name, len) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* "interfaces[2].router-advertisements", or NULL where there is none. */
+static config_setting_t *lookup(struct parse *p, const char *section)
+{
+	config_setting_t *s = config_root_setting(&p->cfg);
+
+	while (s && *section) {
+		if (*section == '[') {
+			char *end;
+			unsigned long i = strtoul(section + 1, &end, 10);
+
+			s = config_setting_get_elem(s, (unsigned)i);
+			section = end + 1;
+		} else {
+			size_t n = strcspn(section, ".[");
+
+			s = member(s, section, n);
+			section += n;
+		}
+		section += *section == '.';
+	}
+	return s;
+}
 
 /* The setting, or what encloses it when there is none. *sub becomes -1 when it has no elements: a
  * lone string may stand for a list of one. */
 static const config_setting_t *locate(
 	struct parse *p, const char *section, int index, const char *name, int *sub)
 {
-	config_setting_t *s = config_lookup(&p->cfg, section), *in;
+	config_setting_t *s = lookup(p, section), *in;
 
 	if (s && index >= 0 && (in = config_setting_get_elem(s, (unsigned)index)) != NULL)
 		s = in;
@@ -157,7 +194,7 @@ static void enter(struct parse *p, const char *section)
 
 config_setting_t *parse_group(struct parse *p, const char *section)
 {
-	config_setting_t *s = config_lookup(&p->cfg, section);
+	config_setting_t *s = lookup(p, section);
 
 	enter(p, section);
 	if (s == NULL || config_setting_is_group(s))
@@ -168,7 +205,7 @@ config_setting_t *parse_group(struct parse *p, const char *section)
 
 config_setting_t *parse_list(struct parse *p, const char *section, unsigned max, unsigned *n)
 {
-	config_setting_t *s = config_lookup(&p->cfg, section);
+	config_setting_t *s = lookup(p, section);
 	int len;
 
 	*n = 0;
@@ -213,8 +250,8 @@ static void top_level(struct parse *p)
 		if (k == N_SECTIONS)
 			parse_err(p, name, -1, NULL, -1,
 				"unknown setting, expected one of: system, ports, interfaces, "
-				"routes, "
-				"neighbours, filter, ip4, arp, log, control");
+				"routes, neighbours, filter, ip4, ip6, arp, nd, reassembly, log, "
+				"control");
 	}
 }
 

@@ -16,14 +16,14 @@
 #define CONF_RULE_TEXT_MAX (64u << 20) /* bytes of a rule file */
 #define CONF_QUOTED 160                /* buffers of quoted and found */
 
-/* An outermost connected subnet. None overlaps another; sorted. */
+/* An outermost connected subnet. None overlaps another; sorted. Link-local ones are left out. */
 struct subnet {
-	uint32_t first, last;
+	struct addr first, last;
 	uint16_t iface, addr; /* whose address, by index */
 };
 
-struct own_addr { /* one address of an interface; sorted by addr */
-	uint32_t addr;
+struct own_addr { /* one address of an interface; sorted by addr and interface */
+	struct addr addr;
 	uint16_t iface, index;
 };
 
@@ -32,7 +32,9 @@ struct parse {
 	struct errs *errs;
 	const char *dir; /* NULL: files can't be named */
 	config_t cfg;
-	const char *section; /* being read, and its entry; -1: the section is one group */
+	/* Being read: where it is in the text, such as "routes" or
+	 * "interfaces[2].router-advertisements", and its entry; -1: it is one group. */
+	const char *section;
 	int index;
 	const struct setting *set; /* of that section */
 	unsigned n_set;
@@ -46,8 +48,8 @@ struct parse {
 
 /* A route and a rule while their settings are being read. */
 struct route_text {
-	struct prefix4 to;
-	uint32_t via[CONF_PATHS_MAX];
+	struct prefix to;
+	struct addr via[CONF_PATHS_MAX];
 	uint16_t n_via;
 	uint16_t iface;
 	uint8_t kind; /* enum conf_route_kind */
@@ -64,6 +66,7 @@ struct rule_text {
 #define HERE(p) (p)->section, (p)->index
 
 /* Adds an error for section[index].name[sub], with the line of that setting or of what encloses it.
+ * section may lead through entries and groups: "interfaces[2].router-advertisements".
  * index and sub: -1 where there is none; name may be NULL. sub is left out when the setting is a
  * lone string instead of a list. */
 void parse_err(struct parse *p, const char *section, int index, const char *name, int sub,
@@ -98,6 +101,9 @@ config_setting_t *parse_entry(struct parse *p, config_setting_t *list, unsigned 
 void parse_system(struct parse *p);
 void parse_ports(struct parse *p);
 void parse_ifaces(struct parse *p);
+/* What the text of an interface's router-advertisements leaves open, and the checks that need the
+ * rest of the interface. */
+void parse_ra(struct parse *p, struct conf_iface *iface, config_setting_t *s);
 void parse_routes(struct parse *p);
 void parse_neighs(struct parse *p);
 void parse_filter(struct parse *p);
@@ -112,13 +118,17 @@ void check_rules(struct parse *p);
 
 /* Index of the interface of that name, or -1. After check_ifaces. */
 int find_iface(const struct parse *p, const char *name);
-const struct subnet *find_subnet(const struct parse *p, uint32_t addr);
-const struct own_addr *find_own(const struct parse *p, uint32_t addr);
+const struct subnet *find_subnet(const struct parse *p, const struct addr *addr);
+/* The interface with that address, or NULL. A link-local address is looked for on iface alone. */
+const struct own_addr *find_own(const struct parse *p, const struct addr *addr, unsigned iface);
+/* Has it an IPv6 address? Then IPv6 runs on it. */
+bool iface_has6(const struct conf_iface *f);
 
-/* May be a host's: not this network, loopback, multicast or reserved. */
-bool addr_is_host(uint32_t addr);
-/* The first or last address of a subnet of more than two: no host's. */
-bool addr_is_edge(uint32_t addr, unsigned len);
+/* May be a host's: not this network, unspecified, loopback, multicast or reserved. */
+bool addr_is_host(const struct addr *addr);
+/* No host's in the subnet of that length: the first or last of more than two (IPv4), or the first
+ * of more than two, which is every router's (IPv6: RFC 4291 section 2.6.1, RFC 6164). */
+bool addr_is_edge(const struct addr *addr, unsigned len);
 
 /* text.c */
 /* The whole of a regular file, with a NUL behind it. 0, or -errno with the reason in why. */
@@ -138,7 +148,9 @@ char *text_found(const config_setting_t *s, char buf[CONF_QUOTED]);
 typedef void setting_reader(struct parse *p, config_setting_t *s, void *base);
 typedef void setting_writer(const void *base, const struct setting *s, char *buf, size_t size);
 setting_reader setting_read_lcores, setting_read_name, setting_read_device, setting_read_port_mac,
-	setting_read_iface_port, setting_read_iface_mtu, setting_read_addresses,
+	setting_read_iface_port, setting_read_iface_mtu, setting_read_addresses, setting_read_ra,
+	setting_read_ra_lifetime, setting_read_ra_prefixes, setting_read_ra_prefix,
+	setting_read_ra_dns, setting_read_ra_domains, setting_read_ra_dns_lifetime,
 	setting_read_route_to, setting_read_route_via, setting_read_route_iface,
 	setting_read_neigh_iface, setting_read_neigh_addr, setting_read_neigh_mac,
 	setting_read_rule_src, setting_read_rule_smask, setting_read_rule_dst,

@@ -181,24 +181,67 @@ void setting_read_iface_mtu(struct parse *p, config_setting_t *s, void *base)
 		iface->mtu = (uint16_t)v;
 }
 
-/* Addresses that no host has: this network, loopback, multicast, reserved. */
-bool addr_is_host(uint32_t a)
+/* ::/96 holds the unspecified and the loopback address, and a form of IPv4 addresses that is
+ * long deprecated (RFC 4291 section 2.5.5.1). */
+static bool in_first96(const struct addr *a)
 {
-	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14;
+	return (a->q[0] | a->w[2]) == 0;
 }
 
-/* The first and last address of a subnet of more than two belong to no host. */
-bool addr_is_edge(uint32_t a, unsigned len)
+bool addr_is_host(const struct addr *a)
 {
-	uint32_t host = a & ~mask4(len);
+	uint32_t v4 = addr_to4(a);
 
-	return len < 31 && (host == 0 || host == ~mask4(len));
+	if (addr_is4(a))
+		return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 28 < 14;
+	return !addr_is_multicast(a) && !in_first96(a);
+}
+
+bool addr_is_edge(const struct addr *a, unsigned len)
+{
+	struct addr first = addr_masked(a, len), last;
+
+	if (len > 126)
+		return false;
+	last = addr_last(a, len);
+	return addr_equal(a, &first) || (addr_is4(a) && addr_equal(a, &last));
+}
+
+bool iface_has6(const struct conf_iface *f)
+{
+	for (unsigned i = 0; i < f->n_addrs; i++)
+		if (f->addrs[i].len && !addr_is4(&f->addrs[i].addr))
+			return true;
+	return false;
+}
+
+/* What is wrong with an address as an interface's, in words; NULL: nothing. */
+static const char *addr_fault(const struct conf_iface *f, const struct prefix *a)
+{
+	if (!addr_is_host(&a->addr))
+		return "can't be an interface's: expected a unicast address";
+	if (addr_is_link_local(&a->addr)) {
+		static const struct addr net = {.b = {0xfe, 0x80}};
+		struct addr masked = addr_masked(&a->addr, 64);
+
+		if (a->len != 64 || !addr_equal(&masked, &net))
+			return "is link-local, expected one of fe80::/64 with the length 64";
+		for (unsigned k = 0; k < f->n_addrs; k++)
+			if (f->addrs[k].len && addr_is_link_local(&f->addrs[k].addr))
+				return "is a second link-local address, expected one";
+	}
+	if (addr_is_edge(&a->addr, a->len))
+		return addr_is4(&a->addr) ? "is the first or last address of its subnet, expected "
+					    "one between"
+					  : "is the first address of its subnet, which is every "
+					    "router's: expected another";
+	return NULL;
 }
 
 void setting_read_addresses(struct parse *p, config_setting_t *s, void *base)
 {
-	static const char expected[] =
-		"an address of this interface with its prefix length, such as 192.0.2.1/24";
+	static const char expected[] = "an address of this interface with its prefix length, such "
+				       "as 192.0.2.1/24 or 2001:db8::1/64";
 	struct conf_iface *iface = base;
 	int n = parse_strings(p, s, CONF_ADDRS_MAX, expected);
 
@@ -207,27 +250,21 @@ void setting_read_addresses(struct parse *p, config_setting_t *s, void *base)
 	iface->addrs = parse_alloc(p, (size_t)n, sizeof(*iface->addrs));
 	if (iface->addrs == NULL)
 		return;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++, iface->n_addrs++) {
 		const config_setting_t *e = parse_elem(s, i);
-		const char *text = parse_string(p, "addresses", i, e, expected);
-		struct prefix4 a = {0};
+		const char *text = parse_string(p, "addresses", i, e, expected), *fault;
+		struct prefix a = {0};
 
 		if (text == NULL)
 			continue;
-		if (strchr(text, '/') == NULL || prefix4_parse(text, &a) < 0 || a.len == 0)
+		if (strchr(text, '/') == NULL || prefix_parse(text, &a) < 0 ||
+			prefix_written_len(&a) == 0)
 			parse_found(p, "addresses", i, e, expected);
-		else if (!addr_is_host(a.addr))
-			parse_err(p, HERE(p), "addresses", i,
-				"%s can't be an interface's: expected a unicast address", text);
-		else if (addr_is_edge(a.addr, a.len))
-			parse_err(p, HERE(p), "addresses", i,
-				"%s is the first or last address of its subnet, expected one "
-				"between",
-				text);
+		else if ((fault = addr_fault(iface, &a)) != NULL)
+			parse_err(p, HERE(p), "addresses", i, "%s %s", text, fault);
 		else
 			iface->addrs[i] = a;
 	}
-	iface->n_addrs = (uint16_t)n;
 }
 
 void parse_ports(struct parse *p)
@@ -236,7 +273,8 @@ void parse_ports(struct parse *p)
 	unsigned n;
 	config_setting_t *list = parse_list(p, "ports", CONF_PORTS_MAX, &n);
 
-	if (list == NULL && config_lookup(&p->cfg, "ports") == NULL)
+	if (list == NULL &&
+		config_setting_get_member(config_root_setting(&p->cfg), "ports") == NULL)
 		parse_err(p, HERE(p), NULL, -1,
 			"missing, expected a list of ports ( { name = ...; device = ...; } )");
 	else if (list && config_setting_length(list) == 0)
@@ -273,6 +311,12 @@ static void parse_iface(struct parse *p, config_setting_t *s, struct conf_iface 
 	else if (iface->mtu > conf->ports[iface->port].mtu)
 		parse_err(p, HERE(p), "mtu", -1, "found %u, expected at most the %u of port %s",
 			iface->mtu, conf->ports[iface->port].mtu, conf->ports[iface->port].name);
+	if (iface_has6(iface) && iface->mtu < CONF_MTU_MIN6)
+		parse_err(p, HERE(p), "mtu", -1,
+			"it is %u, expected at least %u since the interface has an IPv6 address",
+			iface->mtu, CONF_MTU_MIN6);
+	if (iface->ra)
+		parse_ra(p, iface, config_setting_get_member(s, "router-advertisements"));
 }
 
 void parse_ifaces(struct parse *p)

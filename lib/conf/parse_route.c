@@ -3,28 +3,45 @@
  */
 #include "conf/parse.h"
 
+#include <limits.h>
 #include <string.h>
+
+/* Prefixes that reach beyond what isn't unicast are common: 0.0.0.0/1 and 128.0.0.0/1 together are
+ * a default route. So only the first address is looked at. */
+static bool routable(const struct prefix *to)
+{
+	const struct addr *a = &to->addr;
+
+	if (addr_is4(a))
+		return to->len == 96 || (a->b[12] < 224 && a->b[12] != 127);
+	if (addr_is_multicast(a) || addr_is_link_local(a))
+		return false;
+	return to->len < 96 || addr_is_host(a);
+}
 
 void setting_read_route_to(struct parse *p, config_setting_t *s, void *base)
 {
-	static const char expected[] = "a prefix such as 192.0.2.0/24";
+	static const char expected[] = "a prefix such as 192.0.2.0/24 or 2001:db8::/32";
 	struct route_text *r = base;
 	const char *text = parse_string(p, "to", -1, s, expected);
-	char buf[PREFIX4_STRLEN];
+	struct addr masked;
+	char buf[PREFIX_STRLEN];
 
 	if (text == NULL)
 		return;
-	if (prefix4_parse(text, &r->to) < 0) {
+	if (prefix_parse(text, &r->to) < 0) {
 		parse_found(p, "to", -1, s, expected);
-	} else if (r->to.addr & ~mask4(r->to.len)) {
-		r->to.addr &= mask4(r->to.len);
+		return;
+	}
+	masked = addr_masked(&r->to.addr, r->to.len);
+	if (!addr_equal(&masked, &r->to.addr)) {
+		r->to.addr = masked;
 		parse_err(p, HERE(p), "to", -1, "%s has bits beyond its length, expected %s", text,
-			prefix4_format(&r->to, buf));
-	} else if (r->to.len > 0 && (r->to.addr >> 28 >= 14 || r->to.addr >> 24 == 127)) {
-		parse_err(p, HERE(p), "to", -1,
-			"%s is loopback, multicast or reserved, expected "
-			"unicast addresses",
-			text);
+			prefix_format(&r->to, buf));
+	} else if (!routable(&r->to)) {
+		parse_err(p, HERE(p), "to", -1, "%s is %s, expected unicast addresses", text,
+			addr_is4(&r->to.addr) ? "loopback, multicast or reserved"
+					      : "loopback, link-local, multicast or reserved");
 	} else {
 		r->has_to = true;
 	}
@@ -32,21 +49,22 @@ void setting_read_route_to(struct parse *p, config_setting_t *s, void *base)
 
 static void read_via(struct parse *p, struct route_text *r, int sub, const config_setting_t *e)
 {
-	static const char expected[] = "the address of a next hop, such as 192.0.2.1";
+	static const char expected[] =
+		"the address of a next hop, such as 192.0.2.1 or 2001:db8::1";
 	const char *text = parse_string(p, "via", sub, e, expected);
-	uint32_t a;
+	struct addr a;
 
 	if (text == NULL) {
 		r->bad = true;
 		return;
 	}
-	if (addr4_parse(text, &a) < 0 || !addr_is_host(a)) {
+	if (addr_parse(text, &a) < 0 || !addr_is_host(&a)) {
 		r->bad = true;
 		parse_found(p, "via", sub, e, expected);
 		return;
 	}
 	for (unsigned k = 0; k < r->n_via; k++) {
-		if (r->via[k] == a) {
+		if (addr_equal(&r->via[k], &a)) {
 			r->bad = true;
 			parse_err(p, HERE(p), "via", sub,
 				"%s is named twice, expected each next hop once", text);
@@ -99,30 +117,49 @@ void setting_read_route_iface(struct parse *p, config_setting_t *s, void *base)
 		r->bad = true;
 }
 
+/* Next hop k of a route, with an interface named besides it. */
+static void check_named(struct parse *p, const struct route_text *t, unsigned k)
+{
+	const struct conf_iface *f = &p->conf->ifaces[t->iface];
+	char a[ADDR_STRLEN];
+
+	if (!addr_is4(&t->via[k]) && !iface_has6(f))
+		parse_err(p, HERE(p), "via", (int)k,
+			"%s is out of reach: interface %s has no IPv6 address, expected one",
+			addr_format(&t->via[k], a), f->name);
+}
+
 /* Next hop k of a route: the interface it lies on. */
 static uint16_t resolve(struct parse *p, const struct route_text *t, unsigned k)
 {
-	const struct subnet *net = find_subnet(p, t->via[k]);
-	char a[ADDR4_STRLEN];
+	const struct addr *via = &t->via[k];
+	const struct subnet *net = find_subnet(p, via);
+	char a[ADDR_STRLEN];
 
-	if (find_own(p, t->via[k])) {
+	if (addr_is4(via) != addr_is4(&t->to.addr)) {
+		parse_err(p, HERE(p), "via", (int)k, "%s is IPv%d, expected an IPv%d next hop",
+			addr_format(via, a), addr_is4(via) ? 4 : 6, addr_is4(via) ? 6 : 4);
+	} else if (find_own(p, via, t->has_iface ? t->iface : UINT_MAX)) {
 		parse_err(p, HERE(p), "via", (int)k,
 			"%s is an address of this box itself, expected a neighbour's",
-			addr4_format(t->via[k], a));
+			addr_format(via, a));
 	} else if (t->has_iface) {
+		check_named(p, t, k);
 		return t->iface;
+	} else if (addr_is_link_local(via)) {
+		parse_err(p, HERE(p), "via", (int)k,
+			"%s is link-local, expected interface = \"...\" besides it",
+			addr_format(via, a));
 	} else if (net == NULL) {
 		parse_err(p, HERE(p), "via", (int)k,
 			"%s is on no subnet of an interface: expected one that is, or interface = "
 			"\"...\" besides it",
-			addr4_format(t->via[k], a));
+			addr_format(via, a));
 	} else {
-		const struct prefix4 *on = &p->conf->ifaces[net->iface].addrs[net->addr];
-
-		if (addr_is_edge(t->via[k], on->len))
+		if (addr_is_edge(via, p->conf->ifaces[net->iface].addrs[net->addr].len))
 			parse_err(p, HERE(p), "via", (int)k,
 				"%s is the first or last address of its subnet, expected a host's",
-				addr4_format(t->via[k], a));
+				addr_format(via, a));
 		return net->iface;
 	}
 	return 0;
@@ -145,7 +182,7 @@ static void parse_route(struct parse *p, config_setting_t *s, struct conf_route 
 							: "unreachable");
 		return;
 	}
-	if (t.kind != CONF_ROUTE_VIA || t.bad)
+	if (t.kind != CONF_ROUTE_VIA || t.bad || !t.has_to)
 		return;
 	if (!t.has_via && !t.has_iface) {
 		parse_err(p, HERE(p), "via", -1,
@@ -159,6 +196,10 @@ static void parse_route(struct parse *p, config_setting_t *s, struct conf_route 
 		return;
 	}
 	r->paths[0].iface = t.iface;
+	if (!t.has_via && !addr_is4(&t.to.addr) && !iface_has6(&p->conf->ifaces[t.iface]))
+		parse_err(p, HERE(p), "interface", -1,
+			"interface %s has no IPv6 address, expected one for an IPv6 route",
+			p->conf->ifaces[t.iface].name);
 	for (unsigned k = 0; k < t.n_via; k++)
 		r->paths[k] = (struct conf_path){.via = t.via[k], .iface = resolve(p, &t, k)};
 }
@@ -192,18 +233,16 @@ void setting_read_neigh_iface(struct parse *p, config_setting_t *s, void *base)
 
 void setting_read_neigh_addr(struct parse *p, config_setting_t *s, void *base)
 {
-	static const char expected[] = "the address of a neighbour, such as 192.0.2.7";
+	static const char expected[] =
+		"the address of a neighbour, such as 192.0.2.7 or 2001:db8::7";
 	struct conf_neigh *n = base;
 	const char *text = parse_string(p, "address", -1, s, expected);
-	uint32_t a;
+	struct addr a;
 
 	if (text == NULL)
 		return;
-	if (addr4_parse(text, &a) < 0 || !addr_is_host(a))
+	if (addr_parse(text, &a) < 0 || !addr_is_host(&a))
 		parse_found(p, "address", -1, s, expected);
-	else if (find_own(p, a))
-		parse_err(p, HERE(p), "address", -1,
-			"%s is an address of this box itself, expected a neighbour's", text);
 	else
 		n->addr = a;
 }
@@ -211,6 +250,23 @@ void setting_read_neigh_addr(struct parse *p, config_setting_t *s, void *base)
 void setting_read_neigh_mac(struct parse *p, config_setting_t *s, void *base)
 {
 	parse_mac(p, s, &((struct conf_neigh *)base)->mac);
+}
+
+static void check_neigh(struct parse *p, const struct conf_neigh *n)
+{
+	char a[ADDR_STRLEN];
+
+	if (addr_is_unspecified(&n->addr))
+		return;
+	if (find_own(p, &n->addr, n->iface))
+		parse_err(p, HERE(p), "address", -1,
+			"%s is an address of this box itself, expected a neighbour's",
+			addr_format(&n->addr, a));
+	else if (n->iface < p->conf->n_ifaces && !addr_is4(&n->addr) &&
+		 !iface_has6(&p->conf->ifaces[n->iface]))
+		parse_err(p, HERE(p), "address", -1,
+			"%s is out of reach: interface %s has no IPv6 address, expected one",
+			addr_format(&n->addr, a), p->conf->ifaces[n->iface].name);
 }
 
 void parse_neighs(struct parse *p)
@@ -227,5 +283,6 @@ void parse_neighs(struct parse *p)
 		conf->neighs[i].iface = UINT16_MAX;
 		conf->neighs[i].line = config_setting_source_line(config_setting_get_elem(list, i));
 		settings_read(p, s, &conf->neighs[i]);
+		check_neigh(p, &conf->neighs[i]);
 	}
 }

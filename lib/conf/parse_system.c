@@ -1,4 +1,5 @@
-/* The sections of one group each: system, ip4, arp, log, control. See parse.h. */
+/* The sections of one group each: system, ip4, ip6, arp, nd,
+ * reassembly, log, control. See parse.h. */
 #include "conf/parse.h"
 
 #include <ctype.h>
@@ -151,8 +152,14 @@ void parse_system(struct parse *p)
 			sys->n_lcores);
 	s = parse_group(p, "ip4");
 	settings_read(p, s, &conf->ip4);
+	s = parse_group(p, "ip6");
+	settings_read(p, s, &conf->ip6);
 	s = parse_group(p, "arp");
 	settings_read(p, s, &conf->arp);
+	s = parse_group(p, "nd");
+	settings_read(p, s, &conf->nd);
+	s = parse_group(p, "reassembly");
+	settings_read(p, s, &conf->reassembly);
 	s = parse_group(p, "log");
 	settings_read(p, s, &conf->log);
 	if (conf->log.to == CONF_LOG_FILE && conf->log.file == NULL &&

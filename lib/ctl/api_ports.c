@@ -93,10 +93,10 @@ static const char *port_name(const struct ctl_env *env, uint16_t id)
 static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 {
 	json_t *addrs = json_array();
-	char buf[PREFIX4_STRLEN];
+	char buf[PREFIX_STRLEN];
 
 	for (unsigned i = 0; f->addrs != NULL && i < f->n_addrs; i++)
-		json_array_append_new(addrs, json_string(prefix4_format(&f->addrs[i], buf)));
+		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
 	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:s, s:b}", //
 		"name", text_json(f->name),                                    //
 		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",       //

@@ -137,8 +137,10 @@ void neigh_db_announce(struct neigh_db *db, uint16_t iface_id)
 {
 	const struct iface *iface = neigh_iface(db->ports, iface_id);
 
-	for (unsigned k = 0; iface && k < iface->n_addrs; k++)
-		if (iface->addrs[k].addr != 0)
-			db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, iface->addrs[k].addr,
-				iface->addrs[k].addr, NULL);
+	for (unsigned k = 0; iface && k < iface->n_addrs; k++) {
+		uint32_t addr = addr_to4(&iface->addrs[k].addr);
+
+		if (addr_is4(&iface->addrs[k].addr))
+			db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, addr, addr, NULL);
+	}
 }

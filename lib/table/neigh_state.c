@@ -19,54 +19,44 @@
 #define LOG_WINDOW_MS 10000
 #define LOG_LINES 10
 
-/* An address of the interface in the form of both families. */
-static struct prefix subnet(const struct iface *iface, unsigned k)
-{
-	const struct prefix4 *p = &iface->addrs[k];
-
-	return (struct prefix){addr_of4(p->addr), (uint8_t)(96 + p->len)};
-}
-
 bool neigh_on_link(const struct iface *iface, const struct addr *addr, struct addr *ours)
 {
-	struct prefix best = {.len = 0};
-	bool found = false;
+	const struct prefix *best = NULL;
 
 	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		struct prefix p = subnet(iface, k);
+		const struct prefix *p = &iface->addrs[k];
 
-		if (!prefix_holds(&p, addr) || (found && p.len <= best.len))
-			continue;
-		best = p;
-		found = true;
+		if (prefix_holds(p, addr) && (best == NULL || p->len > best->len))
+			best = p;
 	}
-	if (found && ours)
-		*ours = best.addr;
-	return found;
+	if (best && ours)
+		*ours = best->addr;
+	return best != NULL;
 }
 
 bool neigh_is_ours(const struct iface *iface, const struct addr *addr)
 {
-	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		struct prefix p = subnet(iface, k);
-
-		if (addr_equal(&p.addr, addr))
+	for (unsigned k = 0; k < iface->n_addrs; k++)
+		if (addr_equal(&iface->addrs[k].addr, addr))
 			return true;
-	}
 	return false;
 }
 
-static bool is_host4(const struct iface *iface, uint32_t addr)
+static bool is_host4(const struct iface *iface, const struct addr *addr)
 {
-	if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 24 >= 224)
+	uint32_t addr4 = addr_to4(addr);
+
+	if (addr4 >> 24 == 0 || addr4 >> 24 == 127 || addr4 >> 24 >= 224)
 		return false;
 	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		const struct prefix4 *p = &iface->addrs[k];
-		uint32_t host = addr & ~mask4(p->len);
+		uint32_t mask, host;
 
+		if (!prefix_holds(&iface->addrs[k], addr))
+			continue;
+		mask = mask4(prefix_written_len(&iface->addrs[k]));
+		host = addr4 & ~mask;
 		/* RFC 3021: a /31 has neither; RFC 1122 section 3.2.1.3 has both */
-		if (p->len < 31 && ((p->addr ^ addr) & mask4(p->len)) == 0 &&
-			(host == 0 || host == ~mask4(p->len)))
+		if (~mask > 1 && (host == 0 || host == ~mask))
 			return false;
 	}
 	return true;
@@ -74,7 +64,7 @@ static bool is_host4(const struct iface *iface, uint32_t addr)
 
 bool neigh_is_host(const struct iface *iface, const struct addr *addr)
 {
-	return addr_is4(addr) && is_host4(iface, addr_to4(addr));
+	return addr_is4(addr) && is_host4(iface, addr);
 }
 
 bool neigh_may_log(struct neigh_limit *limit, uint64_t now_ms, char after[NEIGH_AFTER_MAX])

@@ -111,7 +111,7 @@ void neigh_db_configure(struct neigh_db *db, const struct neigh_conf *conf)
 static bool same_link(const struct iface *a, const struct iface *b)
 {
 	return a && b && a->port == b->port && a->vlan == b->vlan &&
-	       rte_is_same_ether_addr(&a->mac, &b->mac);
+	       a->outer_vlan == b->outer_vlan && rte_is_same_ether_addr(&a->mac, &b->mac);
 }
 
 /* An entry whose header can't stay as it is. */

@@ -3,11 +3,13 @@
  * core.
  *
  * A *port* is a DPDK device; its id is fixed until the daemon ends. An *interface* is a port
- * without a VLAN tag, or one 802.1Q tag of it. Interface ids are stable over reloads by name.
+ * without a VLAN tag, or one 802.1Q tag of it, or an 802.1ad tag with or without an 802.1Q tag
+ * within. Interface ids are stable over reloads by name.
  */
 #pragma once
 
 #include "wire/addr.h"
+#include "wire/ra.h"
 
 #include <rte_byteorder.h>
 #include <rte_ether.h>
@@ -24,19 +26,28 @@ enum iface_flag {
 	IFACE_URPF_LOOSE = 2,    /* a route back must exist */
 	IFACE_URPF_STRICT = 4,   /* ... and leave by this interface */
 	IFACE_BCAST_FORWARD = 8, /* directed broadcast goes out of it */
+	IFACE_IP6 = 16,          /* has IPv6 addresses, ll among them */
 };
 
 struct iface {
 	uint16_t id;
-	uint16_t port; /* DPDK port id */
-	uint16_t vlan; /* 0: untagged */
+	uint16_t port;       /* DPDK port id */
+	uint16_t vlan;       /* 802.1Q tag; 0: none */
+	uint16_t outer_vlan; /* 802.1ad tag around it; 0: none */
 	uint16_t mtu;
 	uint8_t zone;  /* RULE_SECURE or RULE_NONSECURE */
 	uint8_t flags; /* enum iface_flag */
 	struct rte_ether_addr mac;
-	rte_be32_t addr;       /* first address, source of what we send; 0: none */
-	uint16_t n_addrs;      /* for ARP and show */
-	struct prefix4 *addrs; /* owned */
+	/* Set by ports_index from the addresses below. */
+	rte_be32_t addr;   /* first IPv4 address, source of what we send; 0: none */
+	struct addr addr6; /* first IPv6 address that isn't ll, else ll; with IFACE_IP6 */
+	struct addr ll;    /* IPv6 link-local address; with IFACE_IP6 */
+	/* Addresses with their subnets, of both families, in the order of the configuration. A
+	 * link-local address that was formed from the MAC stands at the end. */
+	uint16_t n_addrs;
+	struct prefix *addrs;  /* owned */
+	uint8_t dad_transmits; /* RFC 4862 section 5.1 */
+	struct ra *ra;         /* owned; NULL: no router advertisements */
 	char name[IFACE_NAME_MAX];
 };
 
@@ -47,9 +58,14 @@ struct port_entry {
 	char name[IFACE_NAME_MAX];
 };
 
+#define OWN6_BITS 4096 /* a thousand addresses of ours: one in five others is looked for in vain \
+			*/
+
 struct ports {
 	uint16_t n_ports, n_ifaces; /* n_ifaces: highest id + 1 */
-	uint64_t own[8];            /* bit own_bit(a) is set for each address a of ours */
+	/* Set by ports_index: the bits own_bit(a) and own6_bit(a) of each address a of ours on an
+	 * interface that is up. Link-local addresses have none. */
+	uint64_t own[8], own6[OWN6_BITS / 64];
 	struct port_entry port[PORTS_MAX];
 	struct iface iface[IFACES_MAX]; /* by id; id 0 and holes have no IFACE_UP */
 };
@@ -60,6 +76,15 @@ static inline unsigned own_bit(rte_be32_t addr)
 	return addr * 0x9e3779b1u >> 23;
 }
 
+/* Which of OWN6_BITS stands for an IPv6 address, wherever it lies. */
+static inline unsigned own6_bit(const uint8_t addr[16])
+{
+	uint64_t q[2];
+
+	memcpy(q, addr, sizeof(q));
+	return (unsigned)((q[0] * 0x9e3779b97f4a7c15u ^ q[1]) * 0xff51afd7ed558ccdu >> 52);
+}
+
 /* False: certainly none of our addresses. True: ask ports_is_own. Workers, per packet. */
 static inline bool ports_maybe_own(const struct ports *p, rte_be32_t addr)
 {
@@ -68,8 +93,32 @@ static inline bool ports_maybe_own(const struct ports *p, rte_be32_t addr)
 	return p->own[bit / 64] >> (bit % 64) & 1;
 }
 
+/* The same for an IPv6 address that isn't link-local: ask ports_is_own6. */
+static inline bool ports_maybe_own6(const struct ports *p, const uint8_t addr[16])
+{
+	unsigned bit = own6_bit(addr);
+
+	return p->own6[bit / 64] >> (bit % 64) & 1;
+}
+
 /* One of our addresses, on an interface that is up. Network byte order. Any thread. */
 bool ports_is_own(const struct ports *p, rte_be32_t addr);
 
+/* The same for IPv6. A link-local address is ours on the interface of that id alone. Workers may
+ * ask for any packet: most answers need no walk over the interfaces. */
+bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]);
+
+/* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,
+ * ff02::2) and the solicited-node groups of our addresses (RFC 4291 section 2.8). Any thread. */
+bool iface_has_group(const struct iface *f, const uint8_t addr[16]);
+
 /* The interface with that name, or NULL. Any thread. */
 const struct iface *ports_find(const struct ports *p, const char *name);
+
+/* The link-local address of a MAC address: RFC 4291 section 2.5.6, with the modified EUI-64 of
+ * appendix A. */
+struct addr iface_eui64(const struct rte_ether_addr *mac);
+
+/* Sets what follows from the interfaces' addresses and flags: addr, addr6, ll and IFACE_IP6 of
+ * each, own and own6. Whoever made the table calls it once, before anyone else sees the table. */
+void ports_index(struct ports *p);

@@ -70,6 +70,16 @@ struct addr addr_masked(const struct addr *addr, unsigned len)
 	return a;
 }
 
+struct addr addr_last(const struct addr *addr, unsigned len)
+{
+	struct addr a = *addr;
+
+	for (unsigned i = 0; i < sizeof(a.b); i++, len -= len < 8 ? len : 8)
+		if (len < 8)
+			a.b[i] |= (uint8_t)(0xff >> len);
+	return a;
+}
+
 bool prefix_holds(const struct prefix *prefix, const struct addr *addr)
 {
 	struct addr a = addr_masked(addr, prefix->len);

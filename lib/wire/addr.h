@@ -101,8 +101,21 @@ static inline unsigned prefix_written_len(const struct prefix *p)
 	return addr_is4(&p->addr) ? p->len - 96u : p->len;
 }
 
+/* An IPv4 prefix for code that is about IPv4 alone; addr_is4(&p->addr). */
+static inline struct prefix4 prefix_to4(const struct prefix *p)
+{
+	return (struct prefix4){addr_to4(&p->addr), (uint8_t)prefix_written_len(p)};
+}
+
+static inline struct prefix prefix_of4(uint32_t addr4, unsigned len)
+{
+	return (struct prefix){addr_of4(addr4), (uint8_t)(len + 96)};
+}
+
 /* addr with all bits beyond len (0 to 128) zero. */
 struct addr addr_masked(const struct addr *addr, unsigned len);
+/* addr with all bits beyond len one. */
+struct addr addr_last(const struct addr *addr, unsigned len);
 /* Is addr within the prefix? False when the families differ. */
 bool prefix_holds(const struct prefix *prefix, const struct addr *addr);
 /* The same family, and one within the other. */

@@ -26,6 +26,8 @@ static const struct {
 	{"system.idle-after-us", "", "system = { idle-after-us = 1; };", "1000", "1"},
 	{"system.idle-sleep-us", "", "system = { idle-sleep-us = 1; };", "50", "1"},
 	{"arp.entries-max", "", "arp = { entries-max = 16; };", "8192", "16"},
+	{"nd.entries-max", "", "nd = { entries-max = 16; };", "8192", "16"},
+	{"reassembly.datagrams", "", "reassembly = { datagrams = 16; };", "1024", "16"},
 	{"control.socket", "", "control = { socket = \"/x\"; };", "/run/postern/control.sock",
 		"/x"},
 	{"control.group", "", "control = { group = \"adm\"; };", "none", "adm"},
@@ -59,6 +61,19 @@ static const char *const reloaded[] = {
 	"martians-drop = false; };",
 	HEAD MID TAIL
 	"arp = { reachable-s = 3; retry-ms = 10; retries = 1; stale-s = 1; punt-rate = 1; };",
+	HEAD MID TAIL
+	"nd = { reachable-s = 3; retry-ms = 10; retries = 1; stale-s = 1; punt-rate = 1; "
+	"queue = 1; resolve-rate = 1; incomplete-max = 16; };",
+	HEAD MID TAIL
+	"ip6 = { hop-limit = 3; icmp-error-rate = 1; icmp-echo-rate = 1; martians-drop = false; "
+	"extension-headers-max = 1; };",
+	HEAD MID TAIL "reassembly = { per-source = 1; fragments = 2; timeout-s = 1; };",
+	HEAD MID "outer-vlan = 4; vlan = 3; dad-transmits = 0; addresses = \"2001:db8::1/64\"; "
+		 "router-advertisements = { interval-s = 4; managed = true; dns = "
+		 "\"2001:db8::53\"; }; " TAIL
+		 "routes = ( { to = \"::/0\"; via = \"2001:db8::2\"; } );"
+		 "neighbours = ( { interface = \"i\"; address = \"2001:db8::2\"; mac = "
+		 "\"02:00:00:00:00:01\"; } );",
 	HEAD MID TAIL
 	"log = { to = \"syslog\"; file = \"x\"; rate = 1; burst = 1; drops = [ \"x\" ]; };",
 };

@@ -123,9 +123,9 @@ static void interfaces(void **state)
 	assert_int_equal(f[0].urpf, CONF_URPF_OFF);
 	assert_false(f[0].directed_broadcast);
 	assert_int_equal(f[0].n_addrs, 2);
-	assert_int_equal(f[0].addrs[0].addr, 0xc0a80001); /* host bits stay */
-	assert_int_equal(f[0].addrs[0].len, 24);
-	assert_int_equal(f[0].addrs[1].len, 8);
+	assert_int_equal(addr_to4(&f[0].addrs[0].addr), 0xc0a80001); /* host bits stay */
+	assert_int_equal(prefix_written_len(&f[0].addrs[0]), 24);
+	assert_int_equal(prefix_written_len(&f[0].addrs[1]), 8);
 	assert_int_equal(f[0].line, 10);
 	assert_int_equal(f[1].port, 1);
 	assert_int_equal(f[1].vlan, 4094);
@@ -144,31 +144,31 @@ static void routes(void **state)
 	const struct conf_route *r = conf->routes;
 
 	assert_int_equal(conf->n_routes, 6);
-	assert_int_equal(r[0].to.addr, 0);
-	assert_int_equal(r[0].to.len, 0);
+	assert_int_equal(addr_to4(&r[0].to.addr), 0);
+	assert_int_equal(prefix_written_len(&r[0].to), 0);
 	assert_int_equal(r[0].kind, CONF_ROUTE_VIA);
 	assert_int_equal(r[0].n_paths, 2);
-	assert_int_equal(r[0].paths[0].via, 0xc6336402);
+	assert_int_equal(addr_to4(&r[0].paths[0].via), 0xc6336402);
 	assert_int_equal(r[0].paths[0].iface, 1); /* found from the subnet */
 	assert_int_equal(r[0].paths[1].iface, 0);
 	assert_int_equal(r[0].line, 16);
-	assert_int_equal(r[1].paths[0].via, 0xac100001);
+	assert_int_equal(addr_to4(&r[1].paths[0].via), 0xac100001);
 	assert_int_equal(r[1].paths[0].iface, 2); /* as named */
 	assert_int_equal(r[2].n_paths, 1);
-	assert_int_equal(r[2].paths[0].via, 0);
+	assert_true(addr_is_unspecified(&r[2].paths[0].via));
 	assert_int_equal(r[2].paths[0].iface, 1);
 	assert_int_equal(r[3].kind, CONF_ROUTE_BLACKHOLE);
 	assert_int_equal(r[3].n_paths, 0);
 	assert_int_equal(r[4].kind, CONF_ROUTE_UNREACHABLE);
 	assert_int_equal(r[5].kind, CONF_ROUTE_PROHIBIT);
-	assert_int_equal(r[5].to.len, 32);
+	assert_int_equal(prefix_written_len(&r[5].to), 32);
 }
 
 static void the_rest(void **state)
 {
 	assert_int_equal(conf->n_neighs, 1);
 	assert_int_equal(conf->neighs[0].iface, 2);
-	assert_int_equal(conf->neighs[0].addr, 0xac100001);
+	assert_int_equal(addr_to4(&conf->neighs[0].addr), 0xac100001);
 	assert_int_equal(conf->neighs[0].mac.b[5], 1);
 	assert_int_equal(conf->neighs[0].line, 23);
 	assert_true(conf->classic_tunnel_match_any);

@@ -8,6 +8,34 @@
 
 #include <stdlib.h>
 
+#define RA "interfaces.router-advertisements"
+
+static bool in_ra(const struct setting *s)
+{
+	return strncmp(s->section, RA, strlen(RA)) == 0;
+}
+
+/* The same for a setting of router advertisements, which stand within an interface. */
+static const char *with_ra(const struct setting *s, const char *value)
+{
+	static char buf[1024];
+	const char *required[] = {
+		"prefix=\"2001:db8::/64\"; ", "valid-s=4294967295; ", "preferred-s=0; "};
+	bool prefix = strcmp(s->section, RA) != 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s=", s->name);
+	snprintf(buf, sizeof(buf),
+		"ports=({name=\"a\"; device=\"net_null0\"; mtu=9000;});"
+		"interfaces=({name=\"a\"; addresses=\"2001:db8::1/64\";"
+		"router-advertisements={%s\n%s = %s; ",
+		prefix ? "prefixes=({" : "", s->name, value);
+	for (int i = 0; prefix && i < 3; i++)
+		if (strncmp(required[i], name, strlen(name)) != 0)
+			strcat(buf, required[i]);
+	return strcat(buf, prefix ? "});};});" : "};});");
+}
+
 /* A configuration with one setting given, on line 2 where it can be. */
 static const char *with(const struct setting *s, const char *value)
 {
@@ -24,6 +52,8 @@ static const char *with(const struct setting *s, const char *value)
 	char merged[5][512];
 	int in = -1;
 
+	if (in_ra(s))
+		return with_ra(s, value);
 	snprintf(given, sizeof(given), "%s = %s;", s->name, value);
 	for (int i = 0; i < 5; i++) {
 		char name[64];
@@ -64,7 +94,10 @@ static const void *base_of(const struct conf *conf, const struct setting *s)
 		const void *base;
 	} bases[] = {{"system", &conf->system}, {"ports", conf->ports},
 		{"interfaces", conf->ifaces}, {"filter", conf}, {"ip4", &conf->ip4},
-		{"arp", &conf->arp}, {"log", &conf->log}, {"control", &conf->control}};
+		{"ip6", &conf->ip6}, {"arp", &conf->arp}, {"nd", &conf->nd},
+		{"reassembly", &conf->reassembly}, {"log", &conf->log}, {"control", &conf->control},
+		{RA, conf->ifaces[0].ra},
+		{RA ".prefixes", conf->ifaces[0].ra ? conf->ifaces[0].ra->prefix : NULL}};
 
 	for (unsigned i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
 		if (strcmp(bases[i].section, s->section) == 0)
@@ -79,6 +112,11 @@ static const char *path_of(const struct setting *s)
 		    strcmp(s->section, "routes") == 0 || strcmp(s->section, "neighbours") == 0 ||
 		    strcmp(s->section, "filter.rules") == 0;
 
+	if (in_ra(s)) {
+		snprintf(path, sizeof(path), "interfaces[0].router-advertisements%s.%s",
+			strcmp(s->section, RA) ? ".prefixes[0]" : "", s->name);
+		return path;
+	}
 	snprintf(path, sizeof(path), "%s%s.%s", s->section, list ? "[0]" : "", s->name);
 	return path;
 }
@@ -186,7 +224,8 @@ static void wrong_types(void **state)
 		if (strcmp(settings[i].name, "rules") == 0) /* a section itself: see test_errors */
 			continue;
 		refused(&settings[i], "1.5", "the float 1.5");
-		refused(&settings[i], "{ a = 1; }", "a group");
+		if (strcmp(settings[i].name, "router-advertisements") != 0)
+			refused(&settings[i], "{ a = 1; }", "a group");
 		if (settings[i].kind != SETTING_BOOL)
 			refused(&settings[i], "true", "the boolean true");
 	}
@@ -196,7 +235,8 @@ static void defaults(void **state)
 {
 	struct errs errs = {0};
 	struct conf *conf = conf_parse("ports=({name=\"a\";device=\"net_null0\";});"
-				       "interfaces=({name=\"a\";});",
+				       "interfaces=({name=\"a\"; addresses=\"2001:db8::1/64\";"
+				       "router-advertisements={};});",
 		"f", NULL, &errs);
 
 	assert_non_null(conf);

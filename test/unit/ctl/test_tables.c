@@ -87,7 +87,7 @@ static void nothing_settled(
 }
 
 static void iface_set(
-	uint16_t id, const char *name, uint8_t zone, uint8_t flags, struct prefix4 *addr)
+	uint16_t id, const char *name, uint8_t zone, uint8_t flags, struct prefix *addr)
 {
 	struct iface *i = &f->ports.iface[id];
 
@@ -98,7 +98,7 @@ static void iface_set(
 		.mtu = 1500,
 		.n_addrs = 1,
 		.addrs = addr,
-		.addr = rte_cpu_to_be_32(addr->addr)};
+		.addr = addr->addr.w[3]};
 	snprintf(i->name, sizeof(i->name), "%s", name);
 	if (f->ports.n_ifaces <= id)
 		f->ports.n_ifaces = id + 1;
@@ -108,8 +108,7 @@ static void tables(void)
 {
 	const struct neigh_conf conf = {30000, 1000, 600000, 3};
 	const struct neigh_ops ops = {NULL, nothing_sent, nothing_settled};
-	static struct prefix4 addr[] = {{IP(10, 0, 0, 1), 24}, {IP(10, 1, 0, 1), 24},
-		{IP(10, 2, 0, 1), 24}, {IP(10, 3, 0, 1), 24}, {IP(10, 4, 0, 1), 24}};
+	static struct prefix addr[5];
 	const struct addr gw[2] = {addr_of4(IP(10, 1, 0, 9)), addr_of4(IP(10, 2, 0, 9))};
 	const struct addr fixed = addr_of4(IP(10, 1, 0, 2));
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
@@ -118,6 +117,8 @@ static void tables(void)
 	char why[256];
 	uint32_t n = 0;
 
+	for (unsigned k = 0; k < 5; k++)
+		addr[k] = prefix_of4(IP(10, k, 0, 1), 24);
 	iface_set(LAN, "lan0", RULE_SECURE, IFACE_UP, &addr[0]);
 	iface_set(WAN, "wan0", RULE_NONSECURE, IFACE_UP, &addr[1]);
 	iface_set(WAN2, "wan1", RULE_SECURE, IFACE_UP, &addr[2]);

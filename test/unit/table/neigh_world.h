@@ -53,7 +53,7 @@ struct told {
 };
 
 static struct ports world[2];
-static struct prefix4 lan_addrs[2], wan_addrs[1], down_addrs[1], big_addrs[1];
+static struct prefix lan_addrs[2], wan_addrs[1], down_addrs[1], big_addrs[1];
 static struct neigh_db *db;
 static const struct neigh_table *table;
 static struct rte_rcu_qsbr *qsv;
@@ -84,7 +84,7 @@ static inline struct rte_ether_addr mac_of(uint32_t n)
 		{2, 0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
 }
 
-static struct iface iface_of(uint16_t id, uint16_t port, uint16_t vlan, struct prefix4 *addrs,
+static struct iface iface_of(uint16_t id, uint16_t port, uint16_t vlan, struct prefix *addrs,
 	uint16_t n_addrs, const char *name)
 {
 	struct iface f = {.id = id, .port = port, .vlan = vlan, .mtu = 1500, .flags = IFACE_UP};
@@ -92,7 +92,7 @@ static struct iface iface_of(uint16_t id, uint16_t port, uint16_t vlan, struct p
 	f.mac = mac_of(0xfe000000u | id);
 	f.addrs = addrs;
 	f.n_addrs = n_addrs;
-	f.addr = rte_cpu_to_be_32(addrs[0].addr);
+	f.addr = addrs[0].addr.w[3];
 	strcpy(f.name, name);
 	return f;
 }
@@ -100,11 +100,11 @@ static struct iface iface_of(uint16_t id, uint16_t port, uint16_t vlan, struct p
 static inline void world_ports(struct ports *p)
 {
 	memset(p, 0, sizeof(*p));
-	lan_addrs[0] = (struct prefix4){LAN_US, 24};
-	lan_addrs[1] = (struct prefix4){IP(10, 1, 1, 1), 24};
-	wan_addrs[0] = (struct prefix4){IP(192, 0, 2, 2), 30};
-	down_addrs[0] = (struct prefix4){IP(10, 9, 0, 1), 24};
-	big_addrs[0] = (struct prefix4){IP(11, 0, 0, 1), 8};
+	lan_addrs[0] = prefix_of4(LAN_US, 24);
+	lan_addrs[1] = prefix_of4(IP(10, 1, 1, 1), 24);
+	wan_addrs[0] = prefix_of4(IP(192, 0, 2, 2), 30);
+	down_addrs[0] = prefix_of4(IP(10, 9, 0, 1), 24);
+	big_addrs[0] = prefix_of4(IP(11, 0, 0, 1), 8);
 	p->n_ports = 3;
 	p->n_ifaces = 5;
 	p->iface[LAN] = iface_of(LAN, 0, 0, lan_addrs, 2, "lan0");

@@ -296,7 +296,7 @@ static void fixed(void **state)
 static void reload(void **state)
 {
 	const struct rte_ether_addr mac = mac_of(0x55);
-	struct prefix4 moved_addr[1] = {{IP(10, 1, 0, 1), 28}};
+	struct prefix moved_addr[1] = {prefix_of4(IP(10, 1, 0, 1), 28)};
 	uint32_t pin, gone;
 
 	world_up(64);
