@@ -58,8 +58,8 @@ struct port_entry {
 	char name[IFACE_NAME_MAX];
 };
 
-#define OWN6_BITS 4096 /* a thousand addresses of ours: one in five others is looked for in vain \
-			*/
+/* With a thousand addresses of ours, one in five others is looked for in vain. */
+#define OWN6_BITS 4096
 
 struct ports {
 	uint16_t n_ports, n_ifaces; /* n_ifaces: highest id + 1 */
