@@ -140,7 +140,7 @@ struct route_list {
 
 /* Appends a route with space for paths; NULL when out of memory. */
 static struct route_in *add_route(
-	struct route_list *l, struct prefix4 to, uint8_t type, uint16_t paths)
+	struct route_list *l, const struct prefix *to, uint8_t type, uint16_t paths)
 {
 	struct route_in *r;
 
@@ -154,21 +154,21 @@ static struct route_in *add_route(
 		l->room = room;
 	}
 	r = &l->r[l->n];
-	*r = (struct route_in){.to = to,
+	*r = (struct route_in){.to = {addr_masked(&to->addr, to->len), to->len},
 		.type = type,
 		.n_paths = paths,
 		.paths = calloc(paths + 1u, sizeof(*r->paths))};
-	r->to.addr &= mask4(to.len);
 	if (r->paths == NULL)
 		return NULL;
 	l->n++;
 	return r;
 }
 
-static int add_simple(
-	struct route_list *l, uint32_t addr, uint8_t len, uint8_t type, const struct iface *f)
+static int add_simple(struct route_list *l, const struct addr *addr, unsigned len, uint8_t type,
+	const struct iface *f)
 {
-	struct route_in *r = add_route(l, (struct prefix4){addr, len}, type, 1);
+	struct prefix to = {*addr, (uint8_t)len};
+	struct route_in *r = add_route(l, &to, type, 1);
 
 	if (r == NULL)
 		return -1;
@@ -178,38 +178,58 @@ static int add_simple(
 	return 0;
 }
 
-/* Our addresses first, then broadcast addresses, then subnets: the first of equal prefixes wins. */
+/* The first and the last address of an IPv4 subnet; IPv6 knows no broadcast. */
+static int broadcasts(struct route_list *l, const struct prefix *on, const struct iface *f)
+{
+	uint32_t addr = addr_to4(&on->addr), mask = mask4(prefix_written_len(on));
+	struct addr first = addr_of4(addr & mask), last = addr_of4(addr | ~mask);
+
+	return add_simple(l, &last, 128, NH_BROADCAST, f) |
+	       add_simple(l, &first, 128, NH_BROADCAST, f);
+}
+
+enum connected { OUR_ADDRESS, BROADCAST, ANYCAST, SUBNET, CONNECTED_N };
+
+static int connected_route(
+	struct route_list *l, const struct prefix *on, const struct iface *f, enum connected kind)
+{
+	struct addr first = addr_masked(&on->addr, on->len);
+	bool is4 = addr_is4(&on->addr);
+
+	switch (kind) {
+	case OUR_ADDRESS:
+		return add_simple(l, &on->addr, 128, NH_LOCAL, f);
+	case BROADCAST:
+		return is4 && on->len <= 96 + 30 ? broadcasts(l, on, f) : 0;
+	case ANYCAST: /* of the subnet's routers (RFC 4291 section 2.6.1), of which we are one; a
+			 /127 has none (RFC 6164 section 5.1) */
+		return !is4 && on->len <= 126 ? add_simple(l, &first, 128, NH_LOCAL, f) : 0;
+	default:
+		return on->len < 128 ? add_simple(l, &on->addr, on->len, NH_CONNECTED, f) : 0;
+	}
+}
+
+/* Our addresses first, then broadcast and anycast addresses, then subnets: the first of equal
+ * prefixes wins. A link-local subnet is on every interface, so the table knows none. */
 static int connected_routes(struct route_list *l, const struct ports *p)
 {
-	for (unsigned kind = 0; kind < 3; kind++) {
+	struct addr all = addr_of4(UINT32_MAX);
+
+	for (enum connected kind = 0; kind < CONNECTED_N; kind++) {
 		for (unsigned i = 1; i < p->n_ifaces; i++) {
 			const struct iface *f = &p->iface[i];
 
 			for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
-				struct prefix4 net;
-				uint32_t addr, mask;
-				uint8_t len;
-				int ret = 0;
+				const struct prefix *on = &f->addrs[j];
 
-				if (!addr_is4(&f->addrs[j].addr))
+				if (addr_is_link_local(&on->addr))
 					continue;
-				net = prefix_to4(&f->addrs[j]);
-				addr = net.addr;
-				len = net.len;
-				mask = mask4(len);
-				if (kind == 0)
-					ret = add_simple(l, addr, 32, NH_LOCAL, f);
-				else if (kind == 1 && len <= 30)
-					ret = add_simple(l, addr | ~mask, 32, NH_BROADCAST, f) |
-					      add_simple(l, addr & mask, 32, NH_BROADCAST, f);
-				else if (kind == 2 && len < 32)
-					ret = add_simple(l, addr & mask, len, NH_CONNECTED, f);
-				if (ret < 0)
+				if (connected_route(l, on, f, kind) < 0)
 					return -1;
 			}
 		}
 	}
-	return add_simple(l, UINT32_MAX, 32, NH_BROADCAST, &p->iface[IFACE_NONE]);
+	return add_simple(l, &all, 128, NH_BROADCAST, &p->iface[IFACE_NONE]);
 }
 
 static int static_route(struct app *a, const struct conf *conf, const struct conf_route *c,
@@ -221,7 +241,7 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 		[CONF_ROUTE_UNREACHABLE] = NH_UNREACHABLE,
 		[CONF_ROUTE_PROHIBIT] = NH_PROHIBIT,
 	};
-	struct route_in *r = add_route(l, prefix_to4(&c->to), type[c->kind], c->n_paths);
+	struct route_in *r = add_route(l, &c->to, type[c->kind], c->n_paths);
 	uint32_t *pins;
 
 	if (r == NULL)
@@ -231,18 +251,16 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 	for (unsigned i = 0; i < c->n_paths; i++) {
 		const struct conf_iface *out = &conf->ifaces[c->paths[i].iface];
 		struct route_path *path = &r->paths[r->n_paths];
-		struct addr gw;
 
 		if (!out->enabled)
 			continue;
 		path->iface = iface_id(a, out->name);
 		path->zone = t->ports->iface[path->iface].zone;
-		path->gw = addr_is_unspecified(&c->paths[i].via) ? 0 : addr_to4(&c->paths[i].via);
 		r->n_paths++;
-		if (path->gw == 0)
+		path->gw = c->paths[i].via;
+		if (addr_is_unspecified(&path->gw))
 			continue;
-		gw = addr_of4(path->gw);
-		path->neigh = neigh_db_pin(a->neigh, path->iface, &gw, control_now_ms());
+		path->neigh = neigh_db_pin(a->neigh, path->iface, &path->gw, control_now_ms());
 		if (path->neigh == NEIGH_NONE)
 			return -1;
 		pins = realloc(t->pins, (t->n_pins + 1) * sizeof(*pins));
@@ -256,7 +274,7 @@ static int static_route(struct app *a, const struct conf *conf, const struct con
 	if (r->n_paths == 0) { /* every interface is disabled: there is no such route */
 		free(r->paths);
 		l->n--;
-	} else if (r->n_paths == 1 && r->paths[0].gw == 0) {
+	} else if (r->n_paths == 1 && addr_is_unspecified(&r->paths[0].gw)) {
 		r->type = NH_CONNECTED;
 	}
 	return 0;

@@ -5,9 +5,9 @@
 
 static json_t *route_json(const struct root *root, const struct route *r)
 {
-	char to[PREFIX4_STRLEN];
+	char to[PREFIX_STRLEN];
 
-	return json_pack("{s:s, s:s, s:s, s:o}", "to", prefix4_format(&r->to, to), "origin",
+	return json_pack("{s:s, s:s, s:s, s:o}", "to", prefix_format(&r->to, to), "origin",
 		r->origin == ROUTE_CONNECTED ? "connected" : "static", "type",
 		routing_type(root->routes, r->nh), "next_hops", routing_hops(root, r->nh));
 }

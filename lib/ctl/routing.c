@@ -79,7 +79,7 @@ json_t *routing_hop_json(const struct root *root, const struct nexthop *h)
 	if (h->type == NH_VIA && root->neigh != NULL && h->neigh <= root->neigh->max)
 		n = neigh_get(root->neigh, h->neigh);
 	return json_pack("{s:o, s:o, s:o}", "via",
-		h->type == NH_VIA ? text_json_addr4(h->gw) : json_null(), "interface",
+		h->type == NH_VIA ? text_json_addr(&h->gw) : json_null(), "interface",
 		api_iface_name(root, h->iface), "neighbour",
 		h->type != NH_VIA ? json_null()
 				  : json_string(n ? routing_neigh_state(n->state) : "unknown"));
@@ -110,12 +110,12 @@ uint32_t routing_lookup(const struct routes *r, uint32_t dst)
 const struct route *routing_route(const struct routes *r, uint32_t dst)
 {
 	const struct route *best = NULL;
+	struct addr addr = addr_of4(dst);
 
 	for (uint32_t i = 0; r->route != NULL && i < r->n_routes; i++) {
 		const struct route *a = &r->route[i];
 
-		if (((a->to.addr ^ dst) & mask4(a->to.len)) == 0 &&
-			(best == NULL || a->to.len > best->to.len))
+		if (prefix_holds(&a->to, &addr) && (best == NULL || a->to.len > best->to.len))
 			best = a;
 	}
 	return best;

@@ -95,7 +95,7 @@ static void route_step(struct walk *w, uint32_t dst, uint32_t nh, enum drop_reas
 
 	step(w, "route", reason,
 		json_pack("{s:o, s:o, s:s, s:o}", "destination", text_json_addr4(dst), "to",
-			route ? json_string(prefix4_format(&route->to, to)) : json_null(), "type",
+			route ? json_string(prefix_format(&route->to, to)) : json_null(), "type",
 			routing_type(w->root->routes, nh), "next_hops", routing_hops(w->root, nh)));
 }
 
@@ -105,8 +105,7 @@ static enum drop_reason output(
 {
 	const struct neigh *n = NULL;
 	enum drop_reason reason = DROP_NONE;
-	uint32_t addr4 = h->type == NH_VIA ? h->gw : dst;
-	struct addr addr = addr_of4(addr4);
+	struct addr addr = h->type == NH_VIA ? h->gw : addr_of4(dst);
 	uint32_t index = h->type == NH_VIA ? h->neigh : NEIGH_NONE;
 
 	if (w->root->neigh != NULL && h->type == NH_CONNECTED)
@@ -119,7 +118,7 @@ static enum drop_reason output(
 		reason = DROP_LINK_DOWN;
 	step(w, "output", reason,
 		json_pack("{s:o, s:o, s:o}", "interface", text_json(out->name), "neighbour",
-			h->type == NH_BROADCAST ? json_null() : text_json_addr4(addr4), "state",
+			h->type == NH_BROADCAST ? json_null() : text_json_addr(&addr), "state",
 			h->type == NH_BROADCAST
 				? json_null()
 				: json_string(n ? routing_neigh_state(n->state) : "unknown")));
@@ -136,7 +135,7 @@ static enum drop_reason leave(
 		reason = output(w, out, h, dst);
 	json_array_append_new(w->paths,
 		json_pack("{s:o, s:o, s:s, s:o}", "interface", text_json(out->name), "via",
-			h->type == NH_VIA ? text_json_addr4(h->gw) : json_null(), "verdict",
+			h->type == NH_VIA ? text_json_addr(&h->gw) : json_null(), "verdict",
 			reason == DROP_NONE ? "permit" : "deny", "reason",
 			reason == DROP_NONE ? json_null() : json_string(drop_text[reason].name)));
 	return reason;

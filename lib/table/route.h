@@ -1,14 +1,19 @@
-/* IPv4 routes, reader's side: destination -> next hop. Immutable, part of the root (root.h); read
- * by workers within one walk and by the control core. Writer: route_write.h.
+/* Routes of both families, reader's side: destination -> next hop. Immutable, part of the root
+ * (root.h); read by workers within one walk and by the control core. Writer: route_write.h.
+ *
+ * Link-local destinations (fe80::/10) and multicast are not routed by this table: they say nothing
+ * without an interface (RFC 4291 section 2.5.6, 2.7), so whoever has the packet decides.
  */
 #pragma once
 
 #include "wire/addr.h"
 
 #include <rte_fib.h>
+#include <rte_fib6.h>
 #include <stdint.h>
+#include <string.h>
 
-#define NEXTHOPS_MAX 32767 /* what a 2-byte entry of rte_fib holds */
+#define NEXTHOPS_MAX 32767 /* of both families; what a 2-byte entry of rte_fib holds */
 
 enum nexthop_type {
 	NH_NONE,      /* no route; always index 0 */
@@ -16,7 +21,7 @@ enum nexthop_type {
 	NH_CONNECTED, /* on iface; the neighbour is the destination */
 	NH_VIA,       /* on iface; the neighbour is gw */
 	NH_GROUP,     /* ECMP: n members from index first */
-	NH_BROADCAST, /* the broadcast (or network) address of a connected subnet on iface */
+	NH_BROADCAST, /* the broadcast (or network) address of a connected IPv4 subnet on iface */
 	NH_BLACKHOLE,
 	NH_UNREACHABLE, /* ICMP host unreachable */
 	NH_PROHIBIT,    /* ICMP administratively prohibited */
@@ -31,13 +36,14 @@ struct nexthop {
 				   lives */
 		uint32_t first; /* NH_GROUP */
 	};
-	uint32_t gw;  /* NH_VIA, host byte order */
-	uint8_t zone; /* of iface: RULE_SECURE or RULE_NONSECURE */
-	uint8_t reserved[3];
+	struct addr gw; /* NH_VIA; IPv6: may be link-local */
+	uint8_t zone;   /* of iface: RULE_SECURE or RULE_NONSECURE */
+	uint8_t reserved[7];
 };
+_Static_assert(sizeof(struct nexthop) == 32, "two in a cache line");
 
-struct route { /* for showing, in the order of prefixes */
-	struct prefix4 to;
+struct route { /* for showing: IPv4, then IPv6, each in the order of prefixes */
+	struct prefix to;
 	uint16_t nh;
 	uint8_t origin; /* enum route_origin */
 };
@@ -45,6 +51,7 @@ enum route_origin { ROUTE_CONNECTED, ROUTE_STATIC };
 
 struct routes {
 	struct rte_fib *fib;
+	struct rte_fib6 *fib6; /* NULL: no IPv6 route at all */
 	uint32_t n_nh, n_routes;
 	struct nexthop *nh;
 	struct route *route;
@@ -54,4 +61,14 @@ struct routes {
 static inline void routes_lookup(const struct routes *r, uint32_t dst[], uint64_t nh[], unsigned n)
 {
 	rte_fib_lookup_bulk(r->fib, dst, nh, (int)n);
+}
+
+/* The same for IPv6 addresses, network byte order. */
+static inline void routes_lookup6(
+	const struct routes *r, uint8_t dst[][16], uint64_t nh[], unsigned n)
+{
+	if (r->fib6 != NULL)
+		rte_fib6_lookup_bulk(r->fib6, dst, nh, (int)n);
+	else
+		memset(nh, 0, n * sizeof(nh[0]));
 }

@@ -1,5 +1,5 @@
-/* IPv4 routes, writer's side: builds a table from a list. Control core or builder thread; allocates
- * (32 MiB for the lookup table of each build, hence one at a time).
+/* Routes, writer's side: builds a table from a list. Control core or builder thread; allocates
+ * (32 MiB and more of DPDK's memory for each family, hence one at a time).
  */
 #pragma once
 
@@ -9,14 +9,14 @@
 
 struct route_path {
 	uint16_t iface; /* interface id */
-	uint32_t gw;    /* host byte order; 0: directly connected */
+	struct addr gw; /* unspecified: directly connected */
 	uint32_t neigh; /* index in the neighbour table where gw is set */
 	uint8_t zone;   /* of iface */
 };
 
 struct route_in {
-	struct prefix4 to; /* host bits zero */
-	uint8_t type;      /* NH_LOCAL, NH_VIA (paths), NH_CONNECTED, NH_BROADCAST, ... */
+	struct prefix to; /* host bits zero */
+	uint8_t type;     /* NH_LOCAL, NH_VIA (paths), NH_CONNECTED, NH_BROADCAST, ... */
 	uint8_t origin;
 	uint16_t n_paths; /* 1 for NH_LOCAL, NH_CONNECTED, NH_BROADCAST: its interface */
 	struct route_path *paths;

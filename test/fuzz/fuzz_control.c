@@ -56,8 +56,8 @@ static void prepare(void)
 		small.acl.group[g].constant = g % 3;
 	small.nh[1] = (struct nexthop){.type = NH_CONNECTED, .iface = 1};
 	small.nh[2] = (struct nexthop){.type = NH_BLACKHOLE};
-	small.route[0] = (struct route){.to = {10u << 24, 8}, .nh = 1};
-	small.route[1] = (struct route){.to = {11u << 24, 8}, .nh = 2};
+	small.route[0] = (struct route){.to = prefix_of4(10u << 24, 8), .nh = 1};
+	small.route[1] = (struct route){.to = prefix_of4(11u << 24, 8), .nh = 2};
 	small.routes =
 		(struct routes){.n_nh = 3, .n_routes = 2, .nh = small.nh, .route = small.route};
 	small.root = (struct root){

@@ -196,7 +196,7 @@ static uint16_t process(
 		struct meta *meta = meta_of(m);
 		const struct nexthop *nh = &root->routes->nh[meta->nh];
 		struct addr addr =
-			addr_of4(nh->type == NH_VIA ? nh->gw : rte_be_to_cpu_32(meta->key.dst));
+			nh->type == NH_VIA ? nh->gw : addr_of4(rte_be_to_cpu_32(meta->key.dst));
 		const struct neigh *e =
 			meta->neigh == NEIGH_NONE ? NULL : neigh_get(root->neigh, meta->neigh);
 		enum drop_reason reason;

@@ -112,7 +112,7 @@ static void tables(void)
 	const struct addr gw[2] = {addr_of4(IP(10, 1, 0, 9)), addr_of4(IP(10, 2, 0, 9))};
 	const struct addr fixed = addr_of4(IP(10, 1, 0, 2));
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
-	struct route_path path[8] = {{LAN, 0, 0, 1}, {WAN, 0, 0, 2}, {WAN2, 0, 0, 2}};
+	struct route_path path[8] = {{LAN, .zone = 1}, {WAN, .zone = 2}, {WAN2, .zone = 2}};
 	struct route_in in[16];
 	char why[256];
 	uint32_t n = 0;
@@ -127,22 +127,21 @@ static void tables(void)
 	f->env.neigh = neigh_db_new(64, qsv, &conf, &ops);
 	assert_non_null(f->env.neigh);
 	neigh_db_ports(f->env.neigh, &f->ports, 1);
-	path[3] = (struct route_path){
-		WAN, IP(10, 1, 0, 9), neigh_db_pin(f->env.neigh, WAN, &gw[0], 1), 2};
-	path[4] = (struct route_path){
-		WAN2, IP(10, 2, 0, 9), neigh_db_pin(f->env.neigh, WAN2, &gw[1], 1), 2};
+	path[3] = (struct route_path){WAN, gw[0], neigh_db_pin(f->env.neigh, WAN, &gw[0], 1), 2};
+	path[4] = (struct route_path){WAN2, gw[1], neigh_db_pin(f->env.neigh, WAN2, &gw[1], 1), 2};
 	neigh_db_static(f->env.neigh, WAN, &fixed, &mac, 1);
+#define PREFIX(a, b, c, d, len) prefix_of4(IP(a, b, c, d), len)
 #define ROUTE(...) in[n++] = (struct route_in){__VA_ARGS__}
-	ROUTE({IP(10, 0, 0, 0), 24}, NH_CONNECTED, ROUTE_CONNECTED, 1, &path[0]);
-	ROUTE({IP(10, 0, 0, 1), 32}, NH_LOCAL, ROUTE_CONNECTED, 1, &path[0]);
-	ROUTE({IP(10, 0, 0, 255), 32}, NH_BROADCAST, ROUTE_CONNECTED, 1, &path[0]);
-	ROUTE({IP(10, 1, 0, 0), 24}, NH_CONNECTED, ROUTE_CONNECTED, 1, &path[1]);
-	ROUTE({IP(10, 1, 0, 255), 32}, NH_BROADCAST, ROUTE_CONNECTED, 1, &path[1]);
-	ROUTE({IP(10, 5, 0, 0), 16}, NH_VIA, ROUTE_STATIC, 2, &path[3]);
-	ROUTE({IP(10, 6, 0, 0), 16}, NH_PROHIBIT, ROUTE_STATIC, 0, NULL);
-	ROUTE({IP(10, 7, 0, 0), 16}, NH_BLACKHOLE, ROUTE_STATIC, 0, NULL);
-	ROUTE({IP(10, 8, 0, 0), 16}, NH_UNREACHABLE, ROUTE_STATIC, 0, NULL);
-	ROUTE({IP(10, 9, 0, 0), 16}, NH_VIA, ROUTE_STATIC, 1, &path[3]);
+	ROUTE(PREFIX(10, 0, 0, 0, 24), NH_CONNECTED, ROUTE_CONNECTED, 1, &path[0]);
+	ROUTE(PREFIX(10, 0, 0, 1, 32), NH_LOCAL, ROUTE_CONNECTED, 1, &path[0]);
+	ROUTE(PREFIX(10, 0, 0, 255, 32), NH_BROADCAST, ROUTE_CONNECTED, 1, &path[0]);
+	ROUTE(PREFIX(10, 1, 0, 0, 24), NH_CONNECTED, ROUTE_CONNECTED, 1, &path[1]);
+	ROUTE(PREFIX(10, 1, 0, 255, 32), NH_BROADCAST, ROUTE_CONNECTED, 1, &path[1]);
+	ROUTE(PREFIX(10, 5, 0, 0, 16), NH_VIA, ROUTE_STATIC, 2, &path[3]);
+	ROUTE(PREFIX(10, 6, 0, 0, 16), NH_PROHIBIT, ROUTE_STATIC, 0, NULL);
+	ROUTE(PREFIX(10, 7, 0, 0, 16), NH_BLACKHOLE, ROUTE_STATIC, 0, NULL);
+	ROUTE(PREFIX(10, 8, 0, 0, 16), NH_UNREACHABLE, ROUTE_STATIC, 0, NULL);
+	ROUTE(PREFIX(10, 9, 0, 0, 16), NH_VIA, ROUTE_STATIC, 1, &path[3]);
 	routes = routes_build(in, n, SOCKET_ID_ANY, why, sizeof(why));
 	assert_non_null(routes);
 	counters = acl_counters_new(64);

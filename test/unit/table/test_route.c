@@ -15,7 +15,11 @@
 
 #include <cmocka.h>
 
+#define P4(a, b, c, d, len) prefix_of4(IP(a, b, c, d), len)
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
+
+/* A path by an interface, an IPv4 gateway and its index among the neighbours. */
+#define VIA(iface, gw, neigh) ((struct route_path){iface, addr_of4(gw), neigh, 1})
 
 static char why[256];
 static uint64_t seed;
@@ -64,18 +68,18 @@ static void empty(void **state)
 
 static void types(void **state)
 {
-	struct route_path lan = {.iface = 1}, wan = {2, IP(10, 2, 0, 1), 77, 1},
-			  plain = {3, 0, 0, 1};
+	struct route_path lan = {.iface = 1}, wan = {2, addr_of4(IP(10, 2, 0, 1)), 77, 1},
+			  plain = {3, .zone = 1};
 	struct route_in in[] = {
-		{{0, 0}, NH_VIA, ROUTE_STATIC, 1, &wan},
-		{{IP(10, 1, 0, 0), 16}, NH_CONNECTED, ROUTE_CONNECTED, 1, &lan},
-		{{IP(10, 1, 0, 1), 32}, NH_LOCAL, ROUTE_CONNECTED, 1, &lan},
-		{{IP(10, 1, 255, 255), 32}, NH_BROADCAST, ROUTE_CONNECTED, 1, &lan},
-		{{IP(10, 3, 0, 0), 16}, NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
-		{{IP(10, 4, 0, 0), 16}, NH_UNREACHABLE, ROUTE_STATIC, 0, NULL},
-		{{IP(10, 5, 0, 0), 16}, NH_PROHIBIT, ROUTE_STATIC, 0, NULL},
-		{{IP(10, 6, 0, 0), 16}, NH_VIA, ROUTE_STATIC, 1, &plain},
-		{{IP(10, 1, 0, 0), 16}, NH_PROHIBIT, ROUTE_STATIC, 0, NULL}, /* too late */
+		{P4(0, 0, 0, 0, 0), NH_VIA, ROUTE_STATIC, 1, &wan},
+		{P4(10, 1, 0, 0, 16), NH_CONNECTED, ROUTE_CONNECTED, 1, &lan},
+		{P4(10, 1, 0, 1, 32), NH_LOCAL, ROUTE_CONNECTED, 1, &lan},
+		{P4(10, 1, 255, 255, 32), NH_BROADCAST, ROUTE_CONNECTED, 1, &lan},
+		{P4(10, 3, 0, 0, 16), NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
+		{P4(10, 4, 0, 0, 16), NH_UNREACHABLE, ROUTE_STATIC, 0, NULL},
+		{P4(10, 5, 0, 0, 16), NH_PROHIBIT, ROUTE_STATIC, 0, NULL},
+		{P4(10, 6, 0, 0, 16), NH_VIA, ROUTE_STATIC, 1, &plain},
+		{P4(10, 1, 0, 0, 16), NH_PROHIBIT, ROUTE_STATIC, 0, NULL}, /* too late */
 	};
 	struct routes *r = build(in, RTE_DIM(in));
 	const struct nexthop *nh;
@@ -85,7 +89,7 @@ static void types(void **state)
 	nh = lookup(r, IP(8, 8, 8, 8));
 	assert_int_equal(nh->type, NH_VIA);
 	assert_int_equal(nh->iface, 2);
-	assert_int_equal(nh->gw, IP(10, 2, 0, 1));
+	assert_int_equal(addr_to4(&nh->gw), IP(10, 2, 0, 1));
 	assert_int_equal(nh->neigh, 77);
 	nh = lookup(r, IP(10, 1, 9, 9));
 	assert_int_equal(nh->type, NH_CONNECTED);
@@ -99,30 +103,30 @@ static void types(void **state)
 	assert_int_equal(nh->type, NH_CONNECTED);
 	assert_int_equal(nh->iface, 3);
 	/* In order, with origin and next hop. */
-	assert_int_equal(r->route[0].to.len, 0);
-	assert_int_equal(r->route[1].to.addr, IP(10, 1, 0, 0));
-	assert_int_equal(r->route[1].to.len, 16);
+	assert_int_equal(r->route[0].to.len, 96);
+	assert_int_equal(addr_to4(&r->route[1].to.addr), IP(10, 1, 0, 0));
+	assert_int_equal(r->route[1].to.len, 96 + 16);
 	assert_int_equal(r->route[1].origin, ROUTE_CONNECTED);
 	assert_int_equal(r->nh[r->route[1].nh].type, NH_CONNECTED);
-	assert_int_equal(r->route[2].to.addr, IP(10, 1, 0, 1));
+	assert_int_equal(addr_to4(&r->route[2].to.addr), IP(10, 1, 0, 1));
 	routes_free(r);
 }
 
 static void shared_and_grouped(void **state)
 {
-	struct route_path a[] = {{1, 5, 10, 1}, {2, 6, 11, 1}},
-			  same[] = {{1, 5, 10, 1}, {2, 6, 11, 1}},
-			  turned[] = {{2, 6, 11, 1}, {1, 5, 10, 1}},
-			  flat[] = {{1, 0, 0, 1}, {2, 6, 11, 1}};
+	struct route_path a[] = {VIA(1, 5, 10), VIA(2, 6, 11)},
+			  same[] = {VIA(1, 5, 10), VIA(2, 6, 11)},
+			  turned[] = {VIA(2, 6, 11), VIA(1, 5, 10)},
+			  flat[] = {{1, .zone = 1}, VIA(2, 6, 11)};
 	struct route_in in[] = {
-		{{IP(20, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, a},
-		{{IP(21, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, same},
-		{{IP(22, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, turned},
-		{{IP(23, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 1, a},
-		{{IP(24, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 1, same},
-		{{IP(25, 0, 0, 0), 8}, NH_VIA, ROUTE_STATIC, 2, flat},
-		{{IP(26, 0, 0, 0), 8}, NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
-		{{IP(27, 0, 0, 0), 8}, NH_BLACKHOLE, ROUTE_STATIC, 2, a},
+		{P4(20, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 2, a},
+		{P4(21, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 2, same},
+		{P4(22, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 2, turned},
+		{P4(23, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 1, a},
+		{P4(24, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 1, same},
+		{P4(25, 0, 0, 0, 8), NH_VIA, ROUTE_STATIC, 2, flat},
+		{P4(26, 0, 0, 0, 8), NH_BLACKHOLE, ROUTE_STATIC, 0, NULL},
+		{P4(27, 0, 0, 0, 8), NH_BLACKHOLE, ROUTE_STATIC, 2, a},
 	};
 	struct routes *r = build(in, RTE_DIM(in));
 	const struct nexthop *nh;
@@ -150,17 +154,17 @@ static void shared_and_grouped(void **state)
 
 static void nonsense(void **state)
 {
-	struct route_path p[300] = {{1, 9, 1, 1}}, none = {0, 9, 1, 1}, far = {IFACES_MAX, 9, 1, 1};
-	struct route_in in = {{IP(10, 0, 0, 0), 33}, NH_VIA, 0, 1, p};
+	struct route_path p[300] = {VIA(1, 9, 1)}, none = VIA(0, 9, 1), far = VIA(IFACES_MAX, 9, 1);
+	struct route_in in = {P4(10, 0, 0, 0, 33), NH_VIA, 0, 1, p};
 
 	for (unsigned i = 1; i < RTE_DIM(p); i++)
-		p[i] = (struct route_path){1, i, i, 1};
+		p[i] = VIA(1, i, i);
 	refused(&in, 1, "prefix length of 33");
 	in.to.len = 255;
-	refused(&in, 1, "prefix length of 255");
-	in.to = (struct prefix4){IP(10, 0, 0, 1), 8};
+	refused(&in, 1, "prefix length of 159");
+	in.to = P4(10, 0, 0, 1, 8);
 	refused(&in, 1, "10.0.0.1/8: bits beyond");
-	in.to = (struct prefix4){IP(10, 0, 0, 0), 8};
+	in.to = P4(10, 0, 0, 0, 8);
 	in.n_paths = 0;
 	refused(&in, 1, "10.0.0.0/8: 0 paths");
 	in.n_paths = 256;
@@ -199,17 +203,17 @@ static void limits(void **state)
 	struct routes *r;
 
 	for (uint32_t i = 0; i < n; i++) {
-		path[i] = (struct route_path){1, i + 1, i + 1, 1};
-		in[i] = (struct route_in){{i << 8, 24}, NH_VIA, 0, 1, &path[i]};
+		path[i] = VIA(1, i + 1, i + 1);
+		in[i] = (struct route_in){prefix_of4(i << 8, 24), NH_VIA, 0, 1, &path[i]};
 	}
 	r = build(in, NEXTHOPS_MAX);
 	assert_non_null(r);
 	assert_int_equal(r->n_nh, NEXTHOPS_MAX + 1);
-	assert_int_equal(lookup(r, (NEXTHOPS_MAX - 1) << 8 | 5)->gw, NEXTHOPS_MAX);
+	assert_int_equal(addr_to4(&lookup(r, (NEXTHOPS_MAX - 1) << 8 | 5)->gw), NEXTHOPS_MAX);
 	routes_free(r);
 	refused(in, NEXTHOPS_MAX + 1, "0.127.255.0/24: more than 32767 different next hops");
 	for (uint32_t i = 0; i < n; i++)
-		in[i] = (struct route_in){{i << 8 | 128, 25}, NH_VIA, 0, 1, path};
+		in[i] = (struct route_in){prefix_of4(i << 8 | 128, 25), NH_VIA, 0, 1, path};
 	r = build(in, 32767);
 	assert_non_null(r);
 	assert_int_equal(lookup(r, 32766 << 8 | 128)->type, NH_VIA);
@@ -227,7 +231,7 @@ static void memory(void **state)
 	struct route_in *in = calloc(n, sizeof(*in));
 
 	for (uint32_t i = 0; i < n; i++)
-		in[i] = (struct route_in){{i << 8, 24}, NH_BLACKHOLE, 0, 0, NULL};
+		in[i] = (struct route_in){prefix_of4(i << 8, 24), NH_BLACKHOLE, 0, 0, NULL};
 	refused(in, n, "memory-mb");
 	assert_non_null(strstr(why, "MiB"));
 	free(in);
@@ -236,86 +240,167 @@ static void memory(void **state)
 	assert_string_equal(why, "");
 }
 
-static const struct route_in *walk(const struct route_in *in, uint32_t n, uint32_t dst)
+static const struct route_in *walk(const struct route_in *in, uint32_t n, const struct addr *dst)
 {
 	const struct route_in *best = NULL;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (((dst ^ in[i].to.addr) & mask4(in[i].to.len)) == 0 &&
-			(best == NULL || in[i].to.len > best->to.len))
+		if (prefix_holds(&in[i].to, dst) && (best == NULL || in[i].to.len > best->to.len))
 			best = &in[i];
 	return best;
 }
 
-static struct prefix4 random_prefix(void)
+static struct prefix random_prefix(bool is4)
 {
-	/* Few high bits, so that prefixes nest, meet and repeat. */
-	uint32_t addr = (rnd() & 0x0303ffff) | (rnd() & 1 ? 0x0a000000 : 0);
-	uint8_t len = (uint8_t)(rnd() % 33);
+	struct addr a = {.q = {0, 0}};
+	unsigned len;
 
-	return (struct prefix4){addr & mask4(len), len};
+	if (is4) {
+		/* Few high bits, so that prefixes nest, meet and repeat. */
+		len = rnd() % 33;
+		return prefix_of4(
+			((rnd() & 0x0303ffff) | (rnd() & 1 ? 0x0a000000 : 0)) & mask4(len), len);
+	}
+	len = rnd() % 129;
+	a.b[0] = rnd() & 1 ? 0x20 : 0;
+	for (unsigned i = 1; i < 16; i++)
+		a.b[i] = (uint8_t)(rnd() & (rnd() & 3 ? 0x81 : 0xff));
+	a = addr_masked(&a, len);
+	if (addr_is4(&a)) /* no IPv6 destination, nor a prefix that a route could have */
+		a.b[0] = 0x20;
+	return (struct prefix){a, (uint8_t)len};
 }
 
-static uint32_t random_address(const struct route_in *in, uint32_t n)
+/* The address before or behind, in 128 bits. */
+static struct addr step(struct addr a, int by)
 {
-	const struct prefix4 *p = &in[rnd() % n].to;
-	uint32_t host = ~mask4(p->len);
+	for (int i = 15; i >= 0; i--) {
+		a.b[i] = (uint8_t)(a.b[i] + by);
+		if (a.b[i] != (by > 0 ? 0 : 0xff))
+			break;
+	}
+	return a;
+}
 
+/* An address of that family in or beside one of the prefixes. */
+static struct addr random_address(const struct route_in *in, uint32_t n, bool is4)
+{
+	const struct prefix *p = &in[rnd() % n].to;
+	struct addr host, last = p->addr, inside = p->addr, far;
+
+	for (unsigned i = 0; i < 4; i++)
+		far.w[i] = rnd();
+	host = far;
+	for (unsigned i = p->len; i < 128; i++) {
+		last.b[i / 8] |= (uint8_t)(0x80 >> i % 8);
+		inside.b[i / 8] |= (uint8_t)(host.b[i / 8] & 0x80 >> i % 8);
+	}
 	switch (rnd() % 6) {
 	case 0:
-		return p->addr;
+		inside = p->addr;
+		break;
 	case 1:
-		return p->addr | host;
+		inside = last;
+		break;
 	case 2:
-		return p->addr - 1;
+		inside = step(p->addr, -1);
+		break;
 	case 3:
-		return (p->addr | host) + 1;
+		inside = step(last, 1);
+		break;
 	case 4:
-		return p->addr | (rnd() & host);
+		break;
 	default:
-		return rnd();
+		inside = far;
+	}
+	if (is4 && !addr_is4(&inside))
+		inside = addr_of4(rnd());
+	else if (!is4 && addr_is4(&inside))
+		inside = far;
+	return inside;
+}
+
+enum { BURST = 64 };
+
+/* A burst of lookups against the plain walk. */
+static void hold_against(const struct routes *r, const struct route_in *in, uint32_t n, bool is4)
+{
+	uint8_t dst6[BURST][16];
+	struct addr dst[BURST];
+	uint32_t dst4[BURST];
+	uint64_t nh[BURST];
+
+	for (int i = 0; i < BURST; i++) {
+		dst[i] = random_address(in, n, is4);
+		dst4[i] = addr_to4(&dst[i]);
+		memcpy(dst6[i], dst[i].b, 16);
+	}
+	if (is4)
+		routes_lookup(r, dst4, nh, BURST);
+	else
+		routes_lookup6(r, dst6, nh, BURST);
+	for (int i = 0; i < BURST; i++) {
+		const struct route_in *want = walk(in, n, &dst[i]);
+		const struct nexthop *got = &r->nh[nh[i]];
+		char text[ADDR_STRLEN];
+
+		if (want == NULL ? nh[i] != 0
+				 : got->type != NH_VIA || !addr_equal(&got->gw, &want->paths->gw) ||
+					   got->iface != want->paths->iface)
+			fail_msg("destination %s: next hop %lu", addr_format(&dst[i], text), nh[i]);
 	}
 }
 
-static void property(void **state)
+static void property(bool is4, bool is6)
 {
-	enum { N = 600, BURST = 64 };
-	struct route_in in[N];
-	struct route_path path[N];
+	enum { N = 600 };
+	static struct route_in in[N];
+	static struct route_path path[N];
 
-	seed = 20240601;
+	seed = 20240601 + is4 * 2 + is6;
+	print_message("seed %lu\n", seed);
 	for (int round = 0; round < 12; round++) {
-		uint32_t n = round < 4 ? 1 + rnd() % 8 : 1 + rnd() % N, dst[BURST];
+		uint32_t n = round < 4 ? 1 + rnd() % 8 : 1 + rnd() % N;
 		struct routes *r;
-		uint64_t nh[BURST];
 
 		for (uint32_t i = 0; i < n; i++) {
-			path[i] = (struct route_path){1 + (uint16_t)(i % 3), 1 + i % 40, i % 40, 1};
-			in[i] = (struct route_in){random_prefix(), NH_VIA, 0, 1, &path[i]};
+			path[i] = VIA(1 + (uint16_t)(i % 3), 1 + i % 40, i % 40);
+			in[i] = (struct route_in){
+				random_prefix(!is6 || (is4 && rnd() & 1)), NH_VIA, 0, 1, &path[i]};
 		}
 		r = build(in, n);
-		assert_non_null(r);
-		for (uint32_t i = 1; i < r->n_routes; i++)
-			assert_true(
-				((uint64_t)r->route[i - 1].to.addr << 8 | r->route[i - 1].to.len) <
-				((uint64_t)r->route[i].to.addr << 8 | r->route[i].to.len));
-		for (int k = 0; k < 500; k++) {
-			for (int i = 0; i < BURST; i++)
-				dst[i] = random_address(in, n);
-			routes_lookup(r, dst, nh, BURST);
-			for (int i = 0; i < BURST; i++) {
-				const struct route_in *want = walk(in, n, dst[i]);
-				const struct nexthop *got = &r->nh[nh[i]];
+		if (r == NULL)
+			fail_msg("%s", why);
+		for (uint32_t i = 1; i < r->n_routes; i++) {
+			const struct prefix *x = &r->route[i - 1].to, *y = &r->route[i].to;
+			int order = memcmp(&x->addr, &y->addr, 16);
 
-				if (want == NULL)
-					assert_int_equal(nh[i], 0);
-				else if (got->type != NH_VIA || got->gw != want->paths->gw ||
-					 got->iface != want->paths->iface)
-					fail_msg("round %d, destination %08x", round, dst[i]);
-			}
+			if (addr_is4(&x->addr) != addr_is4(&y->addr))
+				assert_true(addr_is4(&x->addr));
+			else
+				assert_true(order < 0 || (order == 0 && x->len < y->len));
+		}
+		for (int k = 0; k < 250; k++) {
+			hold_against(r, in, n, true);
+			hold_against(r, in, n, false);
 		}
 		routes_free(r);
 	}
+}
+
+static void property4(void **state)
+{
+	property(true, false);
+}
+
+static void property6(void **state)
+{
+	property(false, true);
+}
+
+static void property_both(void **state)
+{
+	property(true, true);
 }
 
 /* Half a million routes like the internet's: mostly /24, over 1,000 gateways. */
@@ -331,9 +416,9 @@ static void large(void **state)
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t len = rnd() % 100 < 60 ? 24 : (uint8_t)(16 + rnd() % 9);
 
-		path[i] = (struct route_path){1, 1 + rnd() % 1000, 0, 1};
+		path[i] = VIA(1, 1 + rnd() % 1000, 0);
 		in[i] = (struct route_in){
-			{rnd() % 0xdf000000 & mask4(len), len}, NH_VIA, 0, 1, &path[i]};
+			prefix_of4(rnd() % 0xdf000000 & mask4(len), len), NH_VIA, 0, 1, &path[i]};
 	}
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	r = build(in, n);
@@ -372,7 +457,9 @@ int main(void)
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(memory),
-		cmocka_unit_test(property),
+		cmocka_unit_test(property4),
+		cmocka_unit_test(property6),
+		cmocka_unit_test(property_both),
 		cmocka_unit_test(large),
 		cmocka_unit_test(names),
 	};
