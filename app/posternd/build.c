@@ -35,7 +35,7 @@ static uint8_t iface_flags(const struct conf_iface *c)
 static void ports_free(struct ports *p)
 {
 	for (unsigned i = 0; p && i < PORTS_MAX; i++)
-		free(p->port[i].vlan);
+		port_fini(&p->port[i]);
 	for (unsigned i = 0; p && i < p->n_ifaces; i++) {
 		free(p->iface[i].addrs);
 		free(p->iface[i].ra);
@@ -95,18 +95,7 @@ static int add_iface(struct app *a, const struct conf *conf, struct ports *p, un
 		p->n_ifaces = (uint16_t)(id + 1);
 	if (copy_addrs(f, c) < 0)
 		return -1;
-	if (c->outer_vlan)
-		return 0; /* not in the tables of one tag */
-	if (c->vlan == 0) {
-		entry->untagged = id;
-		return 0;
-	}
-	if (entry->vlan == NULL)
-		entry->vlan = calloc(4096, sizeof(*entry->vlan));
-	if (entry->vlan == NULL)
-		return -1;
-	entry->vlan[c->vlan] = id;
-	return 0;
+	return port_add(entry, f->outer_vlan, f->vlan, id);
 }
 
 static struct ports *ports_build(struct app *a, const struct conf *conf)

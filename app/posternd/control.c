@@ -32,26 +32,18 @@ uint64_t control_now_ms(void)
 static struct rte_mbuf *arp_packet(struct app *a, const struct iface *iface, uint16_t op,
 	uint32_t spa, uint32_t tpa, const struct rte_ether_addr *tha)
 {
+	static const struct rte_ether_addr all = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct rte_mbuf *m = rte_pktmbuf_alloc(a->pool);
-	unsigned l2 = RTE_ETHER_HDR_LEN + (iface->vlan ? 4 : 0);
+	uint8_t hdr[IFACE_HDR_MAX];
 	struct rte_arp_hdr *arp;
-	rte_be16_t type = RTE_BE16(RTE_ETHER_TYPE_ARP);
+	unsigned l2;
 	uint8_t *p;
 
 	if (m == NULL)
 		return NULL;
+	l2 = iface_header(iface, tha ? tha : &all, RTE_BE16(RTE_ETHER_TYPE_ARP), hdr);
 	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l2 + sizeof(*arp)));
-	if (tha)
-		memcpy(p, tha, RTE_ETHER_ADDR_LEN);
-	else
-		memset(p, 0xff, RTE_ETHER_ADDR_LEN);
-	memcpy(p + 6, &iface->mac, RTE_ETHER_ADDR_LEN);
-	if (iface->vlan) {
-		rte_be16_t tag[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(iface->vlan)};
-
-		memcpy(p + 12, tag, sizeof(tag));
-	}
-	memcpy(p + l2 - 2, &type, sizeof(type));
+	memcpy(p, hdr, l2);
 	arp = (struct rte_arp_hdr *)(p + l2);
 	*arp = (struct rte_arp_hdr){
 		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),

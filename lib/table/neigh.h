@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "table/port.h"
 #include "wire/addr.h"
 
 #include <rte_byteorder.h>
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 #define NEIGH_NONE 0 /* index 0 is never used */
-#define NEIGH_HDR_MAX 18
+#define NEIGH_HDR_MAX IFACE_HDR_MAX
 
 enum neigh_state {
 	NEIGH_INCOMPLETE, /* being resolved: no header yet */
@@ -26,16 +27,15 @@ enum neigh_state {
 };
 
 struct neigh {                      /* one published entry, 64 bytes */
-	uint8_t hdr[NEIGH_HDR_MAX]; /* Ethernet header, with the 802.1Q tag where the interface has
-				       one */
-	uint8_t hdr_len;            /* 14 or 18 */
+	uint8_t hdr[NEIGH_HDR_MAX]; /* Ethernet header, with the interface's tags */
+	uint8_t hdr_len;            /* 14, 18 or 22 */
 	uint8_t state;              /* enum neigh_state */
 	uint16_t iface;             /* interface id */
 	uint16_t port;              /* DPDK port id */
 	struct addr addr;           /* of either family */
 	uint32_t generation; /* of the index: differs once it was given to another neighbour */
 	uint16_t mtu;
-	uint8_t reserved[18];
+	uint8_t reserved[10];
 };
 _Static_assert(sizeof(struct neigh) == 64, "one cache line");
 

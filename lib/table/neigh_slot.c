@@ -115,18 +115,6 @@ static bool has_header(uint8_t state)
 	return state == NEIGH_REACHABLE || state == NEIGH_PROBE || state == NEIGH_STATIC;
 }
 
-static void write_header(struct neigh *n, const struct neigh_slot *s, const struct iface *iface)
-{
-	rte_be16_t word[3] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(iface->vlan),
-		RTE_BE16(RTE_ETHER_TYPE_IPV4)};
-
-	memcpy(n->hdr, &s->mac, RTE_ETHER_ADDR_LEN);
-	memcpy(n->hdr + RTE_ETHER_ADDR_LEN, &iface->mac, RTE_ETHER_ADDR_LEN);
-	n->hdr_len = iface->vlan ? RTE_ETHER_HDR_LEN + 4 : RTE_ETHER_HDR_LEN;
-	memcpy(n->hdr + 2 * RTE_ETHER_ADDR_LEN, iface->vlan ? word : word + 2,
-		n->hdr_len - 2u * RTE_ETHER_ADDR_LEN);
-}
-
 int neigh_slot_publish(struct neigh_db *db, uint32_t i)
 {
 	const struct neigh_slot *s = &db->slot[i];
@@ -148,7 +136,8 @@ int neigh_slot_publish(struct neigh_db *db, uint32_t i)
 		node->n.port = iface->port;
 		node->n.mtu = iface->mtu;
 		if (has_header(s->state))
-			write_header(&node->n, s, iface);
+			node->n.hdr_len = (uint8_t)iface_header(
+				iface, &s->mac, RTE_BE16(RTE_ETHER_TYPE_IPV4), node->n.hdr);
 	} else if (has_header(s->state)) {
 		node->n.state = NEIGH_FAILED; /* no interface, hence no header: not yet usable */
 	}

@@ -1,11 +1,69 @@
-/* What is asked about interfaces beyond a plain index: names, our own addresses and groups. See
- * port.h.
+/* What is asked about ports and interfaces beyond a plain index, and the headers of their frames.
+ * See port.h.
  *
- * ports_find and ports_index: control core. The rest: any thread. No state.
+ * ports_find, ports_index, port_add and port_fini: control core. The rest: any thread. No state.
  */
 #include "table/port.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+static int set(uint16_t **table, uint16_t vlan, uint16_t id)
+{
+	if (*table == NULL)
+		*table = calloc(VLANS, sizeof(**table));
+	if (*table == NULL)
+		return -ENOMEM;
+	(*table)[vlan] = id;
+	return 0;
+}
+
+int port_add(struct port_entry *p, uint16_t outer, uint16_t vlan, uint16_t id)
+{
+	if (outer == 0 && vlan == 0) {
+		p->untagged = id;
+		return 0;
+	}
+	if (outer == 0)
+		return set(&p->vlan, vlan, id);
+	if (p->outer == NULL)
+		p->outer = calloc(VLANS, sizeof(*p->outer));
+	return p->outer ? set(&p->outer[outer], vlan, id) : -ENOMEM;
+}
+
+void port_fini(struct port_entry *p)
+{
+	for (unsigned i = 0; p->outer && i < VLANS; i++)
+		free(p->outer[i]);
+	free(p->outer);
+	free(p->vlan);
+	p->outer = NULL;
+	p->vlan = NULL;
+}
+
+static unsigned tag(uint8_t *to, uint16_t type, uint16_t vlan)
+{
+	const rte_be16_t word[2] = {rte_cpu_to_be_16(type), rte_cpu_to_be_16(vlan)};
+
+	memcpy(to, word, sizeof(word));
+	return sizeof(word);
+}
+
+unsigned iface_header(const struct iface *f, const struct rte_ether_addr *dst, rte_be16_t type,
+	uint8_t hdr[IFACE_HDR_MAX])
+{
+	unsigned at = 2 * RTE_ETHER_ADDR_LEN;
+
+	memcpy(hdr, dst, RTE_ETHER_ADDR_LEN);
+	memcpy(hdr + RTE_ETHER_ADDR_LEN, &f->mac, RTE_ETHER_ADDR_LEN);
+	if (f->outer_vlan)
+		at += tag(hdr + at, ETHER_TYPE_SVLAN, f->outer_vlan);
+	if (f->vlan)
+		at += tag(hdr + at, RTE_ETHER_TYPE_VLAN, f->vlan);
+	memcpy(hdr + at, &type, sizeof(type));
+	return at + (unsigned)sizeof(type);
+}
 
 const struct iface *ports_find(const struct ports *p, const char *name)
 {

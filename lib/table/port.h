@@ -20,6 +20,9 @@
 #define IFACES_MAX 1025 /* interface 0 is "none" */
 #define IFACE_NONE 0
 #define IFACE_NAME_MAX 32
+#define VLANS 4096
+#define IFACE_HDR_MAX 22                     /* Ethernet header with two tags */
+#define ETHER_TYPE_SVLAN RTE_ETHER_TYPE_QINQ /* 802.1ad: 0x88a8 */
 
 enum iface_flag {
 	IFACE_UP = 1,            /* configured and enabled */
@@ -54,7 +57,10 @@ struct iface {
 struct port_entry {
 	struct rte_ether_addr mac;
 	uint16_t untagged; /* interface id or IFACE_NONE */
-	uint16_t *vlan;    /* 4096 interface ids; NULL when the port has no tagged interface */
+	uint16_t *vlan;    /* [VLANS] interface ids by the only tag; NULL: there is none */
+	/* [VLANS] by the outer tag: [VLANS] ids by the inner one, 0 for none; NULL: there is none
+	 */
+	uint16_t **outer;
 	char name[IFACE_NAME_MAX];
 };
 
@@ -111,6 +117,26 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
 /* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,
  * ff02::2) and the solicited-node groups of our addresses (RFC 4291 section 2.8). Any thread. */
 bool iface_has_group(const struct iface *f, const uint8_t addr[16]);
+
+/* The interface with just these tags (VLAN ids, 0: no such tag), or IFACE_NONE. Workers. */
+static inline uint16_t port_find(const struct port_entry *p, uint16_t outer, uint16_t vlan)
+{
+	if (outer)
+		return p->outer && p->outer[outer] ? p->outer[outer][vlan] : IFACE_NONE;
+	if (vlan)
+		return p->vlan ? p->vlan[vlan] : IFACE_NONE;
+	return p->untagged;
+}
+
+/* Makes id the interface with these tags, each below VLANS. 0 or -ENOMEM. For who builds. */
+int port_add(struct port_entry *p, uint16_t outer, uint16_t vlan, uint16_t id);
+/* Frees what port_add made. */
+void port_fini(struct port_entry *p);
+
+/* Writes the Ethernet header of a frame that leaves by f, with its tags, and returns its length:
+ * 14, 18 or 22 bytes. hdr has room for IFACE_HDR_MAX. Any thread. */
+unsigned iface_header(const struct iface *f, const struct rte_ether_addr *dst, rte_be16_t type,
+	uint8_t hdr[IFACE_HDR_MAX]);
 
 /* The interface with that name, or NULL. Any thread. */
 const struct iface *ports_find(const struct ports *p, const char *name);

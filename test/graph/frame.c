@@ -53,10 +53,15 @@ static unsigned put_l2(uint8_t *p, const struct l2 *l2, uint16_t type)
 
 	memcpy(p, l2->dst.b, 6);
 	memcpy(p + 6, l2->src.b, 6);
+	if (l2->outer_vlan) {
+		put16(p + at, 0x88a8);
+		put16(p + at + 2, l2->outer_vlan);
+		at += 4;
+	}
 	if (l2->vlan) {
-		put16(p + 12, 0x8100);
-		put16(p + 14, l2->vlan);
-		at = 16;
+		put16(p + at, 0x8100);
+		put16(p + at + 2, l2->vlan);
+		at += 4;
 	}
 	put16(p + at, type);
 	return at + 2;
@@ -111,6 +116,11 @@ void frame_make(struct frame *f, const struct spec *s)
 	memcpy(f->b, s->dst_mac.b, 6);
 	memcpy(f->b + 6, s->src_mac.b, 6);
 	ip += 12;
+	if (s->outer_type) {
+		put16(ip, s->outer_type);
+		put16(ip + 2, s->outer_tci);
+		ip += 4;
+	}
 	if (s->tagged) {
 		put16(ip, 0x8100);
 		put16(ip + 2, s->tci);
@@ -139,7 +149,10 @@ void frame_make(struct frame *f, const struct spec *s)
 /* The IP packet of a frame: its bytes and length, without padding. */
 static const uint8_t *ip_of(const struct frame *f, unsigned *len)
 {
-	const uint8_t *ip = f->b + (f->b[12] == 0x81 && f->b[13] == 0 ? 18 : 14);
+	const uint8_t *ip = f->b + 14;
+
+	while (ip[-2] == 0x81 || ip[-2] == 0x88) /* tags; no packet's type */
+		ip += 4;
 
 	*len = (unsigned)ip[2] << 8 | ip[3];
 	return ip;

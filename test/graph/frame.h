@@ -21,6 +21,7 @@ struct mac6 {
 /* What a frame says. Start from a spec_...() of harness.h and change what the test is about. */
 struct spec {
 	struct mac6 dst_mac, src_mac;
+	uint16_t outer_type, outer_tci; /* of a tag before that; type 0: there is none */
 	bool tagged;
 	uint16_t tci; /* of the 802.1Q tag */
 	uint32_t src, dst;
@@ -54,7 +55,7 @@ void frame_fix_ip(struct frame *f, unsigned l2);
 
 struct l2 { /* a link-layer header to be expected */
 	struct mac6 dst, src;
-	uint16_t vlan; /* 0: untagged */
+	uint16_t vlan, outer_vlan; /* 0: no such tag; the outer one is 802.1ad's */
 };
 
 /* What comes out when `in` (an Ethernet frame, tagged or not) is routed: TTL one less, padding

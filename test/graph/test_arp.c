@@ -18,7 +18,7 @@ static const struct rig_text world = {
 
 static struct arp_spec request_from_us(uint32_t spa, uint32_t tpa, unsigned port, uint16_t vlan)
 {
-	return (struct arp_spec){.l2 = {broadcast, port_mac(port), vlan},
+	return (struct arp_spec){.l2 = {broadcast, port_mac(port), vlan, 0},
 		.op = 1,
 		.sha = port_mac(port),
 		.tha = zero,
@@ -28,7 +28,7 @@ static struct arp_spec request_from_us(uint32_t spa, uint32_t tpa, unsigned port
 
 static struct arp_spec reply_to_us(uint32_t spa, uint32_t tpa, unsigned port)
 {
-	return (struct arp_spec){.l2 = {port_mac(port), host_mac(spa), 0},
+	return (struct arp_spec){.l2 = {port_mac(port), host_mac(spa), 0, 0},
 		.op = 2,
 		.sha = host_mac(spa),
 		.tha = port_mac(port),
@@ -72,13 +72,13 @@ static void teach(unsigned port, uint32_t host, uint32_t us)
 
 static void answers_a_request(void **state)
 {
-	struct arp_spec ask = {.l2 = {broadcast, host_mac(IP(10, 1, 0, 99)), 0},
+	struct arp_spec ask = {.l2 = {broadcast, host_mac(IP(10, 1, 0, 99)), 0, 0},
 		.op = 1,
 		.sha = host_mac(IP(10, 1, 0, 99)),
 		.tha = zero,
 		.spa = IP(10, 1, 0, 99),
 		.tpa = LAN_ADDR};
-	struct arp_spec answer = {.l2 = {ask.sha, port_mac(LAN), 0},
+	struct arp_spec answer = {.l2 = {ask.sha, port_mac(LAN), 0, 0},
 		.op = 2,
 		.sha = port_mac(LAN),
 		.tha = ask.sha,
@@ -108,13 +108,13 @@ static void answers_a_request(void **state)
 
 static void answers_in_the_vlan(void **state)
 {
-	struct arp_spec ask = {.l2 = {broadcast, host_mac(IP(10, 20, 0, 99)), 20},
+	struct arp_spec ask = {.l2 = {broadcast, host_mac(IP(10, 20, 0, 99)), 20, 0},
 		.op = 1,
 		.sha = host_mac(IP(10, 20, 0, 99)),
 		.tha = zero,
 		.spa = IP(10, 20, 0, 99),
 		.tpa = IP(10, 20, 0, 1)};
-	struct arp_spec answer = {.l2 = {ask.sha, port_mac(DMZ), 20},
+	struct arp_spec answer = {.l2 = {ask.sha, port_mac(DMZ), 20, 0},
 		.op = 2,
 		.sha = port_mac(DMZ),
 		.tha = ask.sha,

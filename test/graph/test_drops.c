@@ -36,7 +36,7 @@ static void ethernet(void **state)
 	g = f;
 	put_be16(g.b + 12, 0x86dd);
 	expect_drop_of(LAN, &g, DROP_ETH_UNKNOWN_TYPE);
-	put_be16(g.b + 12, 0x88a8);
+	put_be16(g.b + 12, 0x9100); /* a tag before there was 802.1ad */
 	expect_drop_of(LAN, &g, DROP_ETH_UNKNOWN_TYPE);
 	put_be16(g.b + 12, 46); /* 802.3 length */
 	expect_drop_of(LAN, &g, DROP_ETH_UNKNOWN_TYPE);
@@ -66,8 +66,8 @@ static void tags(void **state)
 	frame_make(&f, &s);
 	for (g = f, g.len = 14; g.len < 18; g.len++)
 		expect_drop_of(DMZ, &g, DROP_ETH_TRUNCATED);
-	put_be16(f.b + 16, 0x8100); /* a tag in a tag */
-	expect_drop_of(DMZ, &f, DROP_ETH_UNKNOWN_TYPE);
+	put_be16(f.b + 16, 0x8100); /* a tag in a tag: the packet's first bytes say which */
+	expect_drop_of(DMZ, &f, DROP_ETH_NO_IFACE);
 }
 
 static void segments(void **state)

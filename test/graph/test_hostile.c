@@ -28,7 +28,7 @@ static void make_bases(void)
 	struct spec s[BASES] = {spec_udp(), spec_tcp(), spec_echo(), spec_echo(), spec_udp(),
 		spec_udp(), spec_udp(), spec_tcp(), spec_udp(), spec_udp(), spec_udp(), spec_udp(),
 		spec_udp()};
-	struct arp_spec arp = {.l2 = {{{255, 255, 255, 255, 255, 255}}, host_mac(HOST_A), 0},
+	struct arp_spec arp = {.l2 = {{{255, 255, 255, 255, 255, 255}}, host_mac(HOST_A), 0, 0},
 		.op = 1,
 		.sha = host_mac(HOST_A),
 		.spa = HOST_A,

@@ -95,7 +95,7 @@ static void interface_ids_stay(void **state)
 static void learned_neighbours_stay(void **state)
 {
 	uint32_t host = IP(10, 1, 0, 70);
-	struct arp_spec a = {.l2 = {port_mac(LAN), host_mac(host), 0},
+	struct arp_spec a = {.l2 = {port_mac(LAN), host_mac(host), 0, 0},
 		.op = 1,
 		.sha = host_mac(host),
 		.spa = host,

@@ -142,7 +142,7 @@ static void bytes_after_handoff(void **state)
 static void neighbours_of_both(void **state)
 {
 	uint32_t host = IP(192, 0, 2, 60);
-	struct arp_spec a = {.l2 = {port_mac(WAN), host_mac(host), 0},
+	struct arp_spec a = {.l2 = {port_mac(WAN), host_mac(host), 0, 0},
 		.op = 2,
 		.sha = host_mac(host),
 		.tha = port_mac(WAN),

@@ -6,27 +6,67 @@
 
 enum { NEXT_IP4_INPUT, NEXT_ARP_INPUT, NEXT_DROP };
 
-/* The tag of the frame: from the device where it stripped it, else from the data. Advances *l2_len
- * and *type. False when the frame is too short. */
-static bool vlan_of(const struct rte_mbuf *m, const uint8_t *p, unsigned *l2_len, uint16_t *type,
-	uint16_t *vlan)
+#define STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+
+/* What follows the MAC addresses: up to two tags, from the outside, and the type behind them. */
+struct tags {
+	unsigned n;
+	uint16_t vlan[2];
+	bool service; /* the outer one said 802.1ad; what a device took off does not say */
+	unsigned l2_len;
+	rte_be16_t type;
+};
+
+static void tag(struct tags *t, uint16_t tci)
 {
+	t->vlan[t->n++] = tci & 0xfff;
+}
+
+/* Tags that the device took off. */
+static void stripped(const struct rte_mbuf *m, struct tags *t)
+{
+	if (m->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED)
+		tag(t, m->vlan_tci_outer);
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		tag(t, m->vlan_tci);
+}
+
+/* Tags, from the device and then from the data; a third one is left as the type. The outer tag is
+ * of 802.1ad or, as many switches and some devices write it, of 802.1Q; the inner one of 802.1Q.
+ * False when the frame is too short. */
+static bool tags_of(const struct rte_mbuf *m, struct tags *t)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint16_t tci;
 
-	*vlan = 0;
-	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
-		*vlan = m->vlan_tci & 0xfff;
-		return true;
+	*t = (struct tags){.l2_len = RTE_ETHER_HDR_LEN};
+	stripped(m, t);
+	memcpy(&t->type, p + 12, sizeof(t->type));
+	while (t->n < 2 && (t->type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+				   (t->n == 0 && t->type == RTE_BE16(ETHER_TYPE_SVLAN)))) {
+		if (m->data_len < t->l2_len + 4)
+			return false;
+		t->service |= t->type == RTE_BE16(ETHER_TYPE_SVLAN);
+		memcpy(&tci, p + t->l2_len, sizeof(tci));
+		memcpy(&t->type, p + t->l2_len + 2, sizeof(t->type));
+		tag(t, rte_be_to_cpu_16(tci));
+		t->l2_len += 4;
 	}
-	if (*type != RTE_BE16(RTE_ETHER_TYPE_VLAN))
-		return true;
-	if (m->data_len < RTE_ETHER_HDR_LEN + 4)
-		return false;
-	memcpy(&tci, p + 14, sizeof(tci));
-	memcpy(type, p + 16, sizeof(*type));
-	*vlan = rte_be_to_cpu_16(tci) & 0xfff;
-	*l2_len += 4;
 	return true;
+}
+
+/* The id of the frame's interface, or IFACE_NONE. A tag of VLAN 0 only carries a priority and
+ * counts as none (IEEE 802.1Q section 6.9.1). */
+static uint16_t iface_of(const struct port_entry *port, const struct tags *t)
+{
+	uint16_t outer = t->vlan[0], vlan = t->vlan[1];
+	uint16_t id;
+
+	if (outer == 0 || vlan != 0)
+		return port_find(port, outer, vlan);
+	/* one tag: of 802.1Q, unless only an interface with that outer tag alone can be meant */
+	id = t->service ? IFACE_NONE : port_find(port, 0, outer);
+	return id != IFACE_NONE ? id : port_find(port, outer, 0);
 }
 
 /* What all plain frames for one port have in common: looked up once per burst. */
@@ -73,37 +113,29 @@ static inline bool is_plain(const struct rte_mbuf *m, const struct plain *plain)
 	memcpy(&dst, p, sizeof(dst));
 	memcpy(&type, p + 12, sizeof(type));
 	return plain->usable & (dst << 16 == plain->mac) & (type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) &
-	       (m->data_len >= RTE_ETHER_HDR_LEN) & (m->nb_segs == 1) &
-	       !(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED);
+	       (m->data_len >= RTE_ETHER_HDR_LEN) & (m->nb_segs == 1) & !(m->ol_flags & STRIPPED);
 }
 
 /* Any frame. */
 static __rte_noinline uint16_t input(const struct root *root, struct rte_mbuf *m)
 {
 	const struct port_entry *port = &root->ports->port[m->port];
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	const struct rte_ether_hdr *eth = (const struct rte_ether_hdr *)p;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	const struct iface *f = &root->ports->iface[IFACE_NONE];
 	struct meta *meta = meta_of(m);
-	unsigned l2_len = RTE_ETHER_HDR_LEN;
-	uint16_t type, vlan;
+	struct tags tags;
 
 	start(meta, f, 0);
 	if (unlikely(m->data_len < RTE_ETHER_HDR_LEN))
 		return node_drop(meta, DROP_ETH_TRUNCATED, NEXT_DROP);
 	if (unlikely(m->nb_segs > 1))
 		return node_drop(meta, DROP_ETH_SEGMENTED, NEXT_DROP);
-	type = eth->ether_type;
-	if (unlikely(!vlan_of(m, p, &l2_len, &type, &vlan)))
+	if (unlikely(!tags_of(m, &tags)))
 		return node_drop(meta, DROP_ETH_TRUNCATED, NEXT_DROP);
-	/* tag 0 is a priority tag: the frame is untagged (IEEE 802.1Q) */
-	if (vlan == 0)
-		f = &root->ports->iface[port->untagged];
-	else if (port->vlan)
-		f = &root->ports->iface[port->vlan[vlan]];
+	f = &root->ports->iface[iface_of(port, &tags)];
 	if (unlikely(f->id == IFACE_NONE))
 		return node_drop(meta, DROP_ETH_NO_IFACE, NEXT_DROP);
-	start(meta, f, l2_len);
+	start(meta, f, tags.l2_len);
 	if (unlikely(!(f->flags & IFACE_UP)))
 		return node_drop(meta, DROP_ETH_IFACE_DOWN, NEXT_DROP);
 	if (!rte_is_same_ether_addr(&eth->dst_addr, &port->mac)) {
@@ -111,9 +143,9 @@ static __rte_noinline uint16_t input(const struct root *root, struct rte_mbuf *m
 			return node_drop(meta, DROP_ETH_NOT_FOR_US, NEXT_DROP);
 		meta->flags |= META_L2_GROUP;
 	}
-	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+	if (tags.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
 		return NEXT_IP4_INPUT;
-	if (type != RTE_BE16(RTE_ETHER_TYPE_ARP))
+	if (tags.type != RTE_BE16(RTE_ETHER_TYPE_ARP))
 		return node_drop(meta, DROP_ETH_UNKNOWN_TYPE, NEXT_DROP);
 	meta_strip_l2(m, meta);
 	return NEXT_ARP_INPUT;

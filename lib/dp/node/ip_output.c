@@ -7,6 +7,8 @@
 
 #include <rte_ip.h>
 
+static const struct rte_ether_addr everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
 enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_DROP };
 
 /* The next hop of the packet before: a burst has few. */
@@ -40,24 +42,10 @@ static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
 	to = rte_pktmbuf_mtod(m, uint8_t *);
 	if (likely(len == RTE_ETHER_HDR_LEN))
 		memcpy(to, hdr, RTE_ETHER_HDR_LEN);
-	else
+	else if (len == RTE_ETHER_HDR_LEN + 4)
 		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 4);
-}
-
-/* A directed broadcast, where the interface permits it. */
-static void broadcast_header(const struct iface *out, uint8_t hdr[NEIGH_HDR_MAX], unsigned *len)
-{
-	const rte_be16_t vlan[2] = {RTE_BE16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(out->vlan)};
-	const rte_be16_t type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
-
-	memset(hdr, 0xff, RTE_ETHER_ADDR_LEN);
-	memcpy(hdr + 6, &out->mac, RTE_ETHER_ADDR_LEN);
-	*len = RTE_ETHER_HDR_LEN;
-	if (out->vlan) {
-		memcpy(hdr + 12, vlan, sizeof(vlan));
-		*len += sizeof(vlan);
-	}
-	memcpy(hdr + *len - sizeof(type), &type, sizeof(type));
+	else
+		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 8);
 }
 
 static uint16_t too_big(const struct rte_ipv4_hdr *ip, struct meta *meta, uint16_t mtu)
@@ -113,7 +101,7 @@ static __rte_noinline uint16_t output(
 	struct meta *meta = meta_of(m);
 	const struct iface *out = &root->ports->iface[meta->out_if];
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	uint8_t broadcast[NEIGH_HDR_MAX];
+	uint8_t broadcast[IFACE_HDR_MAX];
 	const struct neigh *e;
 	unsigned hdr_len;
 
@@ -123,7 +111,8 @@ static __rte_noinline uint16_t output(
 	if (m->pkt_len > out->mtu)
 		return too_big(ip, meta, out->mtu);
 	if (meta->nh_type == NH_BROADCAST) {
-		broadcast_header(out, broadcast, &hdr_len);
+		/* a directed one: the interface permits it */
+		hdr_len = iface_header(out, &everybody, RTE_BE16(RTE_ETHER_TYPE_IPV4), broadcast);
 		frame(m, meta, broadcast, hdr_len, out);
 		return NEXT_PORT_TX;
 	}
