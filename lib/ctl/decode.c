@@ -1,43 +1,16 @@
-/* One line about a packet, in the manner of tcpdump. See decode.h.
- *
- * Every reader takes a struct view and asks it for bytes; a view never gives more than was kept.
+/* One line about a packet, in the manner of tcpdump. See decode.h. Here are Ethernet, ARP, IPv4
+ * and the transports, IPv6 is in decode6.c and decode_icmp6.c.
  */
 #include "ctl/decode.h"
 
-#include "ctl/text.h"
+#include "ctl/decode_parts.h"
 
-struct view {
-	const uint8_t *p;
-	size_t kept; /* bytes that may be read */
-	size_t len;  /* bytes that the packet had; may be less or more than kept */
-	struct text *t;
-};
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void skip(struct view *v, size_t n)
-{
-	n = n < v->kept ? n : v->kept;
-	v->p += n;
-	v->kept -= n;
-	v->len = v->len > n ? v->len - n : 0;
-}
-
-/* Whether n bytes can be read; else says so. */
-static int has(const struct view *v, size_t n, const char *what)
+bool view_has(const struct view *v, size_t n, const char *what)
 {
 	if (v->kept >= n)
-		return 1;
+		return true;
 	text_add(v->t, "%s[%s: %zu of %zu bytes]", v->t->len ? " " : "", what, v->kept, n);
-	return 0;
+	return false;
 }
 
 static void tcp(struct view *v)
@@ -45,7 +18,7 @@ static void tcp(struct view *v)
 	char flags[TEXT_FLAGS_STRLEN];
 	size_t header;
 
-	if (!has(v, 14, "TCP header cut"))
+	if (!view_has(v, 14, "TCP header cut"))
 		return;
 	header = (size_t)(v->p[12] >> 4) * 4;
 	text_add(v->t, " flags [%s] seq %u", text_tcp_flags(v->p[13], flags), get32(v->p + 4));
@@ -61,7 +34,7 @@ static void tcp(struct view *v)
 
 static void udp(struct view *v)
 {
-	if (!has(v, 8, "UDP header cut"))
+	if (!view_has(v, 8, "UDP header cut"))
 		return;
 	if (get16(v->p + 4) < 8 || get16(v->p + 4) > v->len)
 		text_add(v->t, " [bad length %u]", get16(v->p + 4));
@@ -109,7 +82,7 @@ static void icmp(struct view *v)
 {
 	const char *name;
 
-	if (!has(v, 2, "ICMP header cut"))
+	if (!view_has(v, 2, "ICMP header cut"))
 		return;
 	name = icmp_name(v->p[0], v->p[1]);
 	if (name != NULL)
@@ -139,23 +112,35 @@ static void addresses(struct view *v, const uint8_t *ip, int ports)
 		text_add(v->t, ":%u", get16(v->p + 2));
 }
 
+void decode_l4(struct view *v, unsigned proto)
+{
+	if (proto == 6)
+		tcp(v);
+	else if (proto == 17)
+		udp(v);
+	else if (proto == 50 && v->kept >= 8)
+		text_add(v->t, " spi 0x%08x seq %u", get32(v->p), get32(v->p + 4));
+	else if (proto == 51 && v->kept >= 12) /* RFC 4302 section 2 */
+		text_add(v->t, " spi 0x%08x seq %u", get32(v->p + 4), get32(v->p + 8));
+}
+
+bool decode_has_ports(const struct view *v, unsigned proto)
+{
+	return (proto == 6 || proto == 17 || proto == 132) && v->kept >= 4;
+}
+
 /* What stands behind the IPv4 header; v is there. */
 static void transport(struct view *v, const uint8_t *ip)
 {
 	unsigned offset = (get16(ip + 6) & 0x1fffu) * 8, proto = ip[9];
-	int has_ports = offset == 0 && (proto == 6 || proto == 17 || proto == 132) && v->kept >= 4;
-	char name[8];
+	char name[TEXT_PROTO_STRLEN];
 
-	addresses(v, ip, has_ports);
+	addresses(v, ip, offset == 0 && decode_has_ports(v, proto));
 	text_add(v->t, " %s", text_proto(proto, name));
-	if (offset == 0 && proto == 6)
-		tcp(v);
-	else if (offset == 0 && proto == 17)
-		udp(v);
-	else if (offset == 0 && proto == 1)
+	if (offset == 0 && proto == 1)
 		icmp(v);
-	else if (offset == 0 && proto == 50 && v->kept >= 8)
-		text_add(v->t, " spi 0x%08x seq %u", get32(v->p), get32(v->p + 4));
+	else if (offset == 0)
+		decode_l4(v, proto);
 	if (get16(ip + 6) & 0x3fff)
 		text_add(v->t, " fragment id %u offset %u%s", get16(ip + 4), offset,
 			get16(ip + 6) & 0x2000 ? "+" : "");
@@ -167,7 +152,7 @@ static void ip4(struct view *v)
 	size_t header, total, had = v->len;
 
 	text_add(v->t, "IPv4");
-	if (!has(v, 20, "header cut"))
+	if (!view_has(v, 20, "header cut"))
 		return;
 	if (ip[0] >> 4 != 4) {
 		text_add(v->t, " [version %u]", ip[0] >> 4);
@@ -180,9 +165,8 @@ static void ip4(struct view *v)
 		addresses(v, ip, 0);
 		return;
 	}
-	if (total < v->len) /* the rest is padding */
-		v->len = total;
-	skip(v, header);
+	view_end(v, total); /* the rest is padding */
+	view_skip(v, header);
 	transport(v, ip);
 	text_add(v->t, " ttl %u%s length %zu", ip[8], get16(ip + 6) & 0x4000 ? " DF" : "", total);
 	if (header > 20)
@@ -196,7 +180,7 @@ static void arp(struct view *v)
 	uint16_t op;
 
 	text_add(v->t, "ARP");
-	if (!has(v, 28, "cut"))
+	if (!view_has(v, 28, "cut"))
 		return;
 	if (get16(v->p) != 1 || get16(v->p + 2) != 0x0800 || v->p[4] != 6 || v->p[5] != 4) {
 		text_add(v->t, " [not for Ethernet and IPv4: hardware %u protocol 0x%04x]",
@@ -219,23 +203,33 @@ static void arp(struct view *v)
 	}
 }
 
+/* A tag: IEEE 802.1ad's outer one (S-tag) or 802.1Q's. */
+static void vlan(struct view *v, uint16_t type)
+{
+	uint16_t tag = get16(v->p);
+
+	text_add(v->t, ", %svlan %u", type == 0x88a8 ? "outer " : "", tag & 0xfffu);
+	if (tag >> 13)
+		text_add(v->t, " priority %u", tag >> 13);
+}
+
 static void ethernet(struct view *v)
 {
 	uint16_t type;
 
-	if (!has(v, 14, "Ethernet header cut"))
+	if (!view_has(v, 14, "Ethernet header cut"))
 		return;
 	text_add_mac(v->t, v->p + 6);
 	text_add(v->t, " > ");
 	text_add_mac(v->t, v->p);
 	type = get16(v->p + 12);
-	skip(v, 14);
+	view_skip(v, 14);
 	for (int tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++) {
-		if (!has(v, 4, "VLAN tag cut"))
+		if (!view_has(v, 4, "VLAN tag cut"))
 			return;
-		text_add(v->t, ", vlan %u", get16(v->p) & 0xfffu);
+		vlan(v, type);
 		type = get16(v->p + 2);
-		skip(v, 4);
+		view_skip(v, 4);
 	}
 	text_add(v->t, ", ");
 	if (type == 0x0800)
@@ -243,7 +237,7 @@ static void ethernet(struct view *v)
 	else if (type == 0x0806)
 		arp(v);
 	else if (type == 0x86dd)
-		text_add(v->t, "IPv6 length %zu", v->len);
+		decode_ip6(v);
 	else if (type < 0x600)
 		text_add(v->t, "802.3 length %u", type);
 	else
@@ -258,6 +252,8 @@ char *decode(const uint8_t *data, size_t kept, size_t len, int framed, char *buf
 	text_init(&t, buf, size);
 	if (framed)
 		ethernet(&v);
+	else if (kept > 0 && data[0] >> 4 == 6)
+		decode_ip6(&v);
 	else
 		ip4(&v);
 	return buf;

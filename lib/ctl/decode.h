@@ -9,6 +9,6 @@
 #include <stdint.h>
 
 /* data: kept bytes, of a packet of len bytes. framed: they begin with an Ethernet header, else with
- * an IPv4 header. Returns buf, always terminated. */
-#define DECODE_STRLEN 512
+ * an IPv4 or IPv6 header. Returns buf, always terminated. */
+#define DECODE_STRLEN 1024
 char *decode(const uint8_t *data, size_t kept, size_t len, int framed, char *buf, size_t size);
