@@ -50,6 +50,7 @@ struct parse {
 struct route_text {
 	struct prefix to;
 	struct addr via[CONF_PATHS_MAX];
+	uint16_t via_iface[CONF_PATHS_MAX]; /* behind its %; UINT16_MAX: none */
 	uint16_t n_via;
 	uint16_t iface;
 	uint8_t kind; /* enum conf_route_kind */

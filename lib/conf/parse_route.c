@@ -3,7 +3,7 @@
  */
 #include "conf/parse.h"
 
-#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Prefixes that reach beyond what isn't unicast are common: 0.0.0.0/1 and 128.0.0.0/1 together are
@@ -47,30 +47,51 @@ void setting_read_route_to(struct parse *p, config_setting_t *s, void *base)
 	}
 }
 
+/* An address, and behind a % the interface of a link-local one: its zone (RFC 4007 section 11).
+ * False when it is none. */
+static bool parse_via(struct parse *p, const char *text, struct addr *addr, uint16_t *iface)
+{
+	const char *zone = strchr(text, '%');
+	char host[ADDR_STRLEN];
+	int i;
+
+	*iface = UINT16_MAX;
+	if (zone == NULL)
+		return addr_parse(text, addr) == 0;
+	i = find_iface(p, zone + 1);
+	if (i < 0 || zone - text >= ADDR_STRLEN)
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)(zone - text), text);
+	*iface = (uint16_t)i;
+	return addr_parse(host, addr) == 0 && addr_is_link_local(addr);
+}
+
 static void read_via(struct parse *p, struct route_text *r, int sub, const config_setting_t *e)
 {
-	static const char expected[] =
-		"the address of a next hop, such as 192.0.2.1 or 2001:db8::1";
+	static const char expected[] = "the address of a next hop, such as 192.0.2.1, 2001:db8::1 "
+				       "or fe80::1%lan with the name of an interface";
 	const char *text = parse_string(p, "via", sub, e, expected);
 	struct addr a;
+	uint16_t iface;
 
 	if (text == NULL) {
 		r->bad = true;
 		return;
 	}
-	if (addr_parse(text, &a) < 0 || !addr_is_host(&a)) {
+	if (!parse_via(p, text, &a, &iface) || !addr_is_host(&a)) {
 		r->bad = true;
 		parse_found(p, "via", sub, e, expected);
 		return;
 	}
 	for (unsigned k = 0; k < r->n_via; k++) {
-		if (addr_equal(&r->via[k], &a)) {
+		if (addr_equal(&r->via[k], &a) && r->via_iface[k] == iface) {
 			r->bad = true;
 			parse_err(p, HERE(p), "via", sub,
 				"%s is named twice, expected each next hop once", text);
 			return;
 		}
 	}
+	r->via_iface[r->n_via] = iface;
 	r->via[r->n_via++] = a;
 }
 
@@ -117,16 +138,10 @@ void setting_read_route_iface(struct parse *p, config_setting_t *s, void *base)
 		r->bad = true;
 }
 
-/* Next hop k of a route, with an interface named besides it. */
-static void check_named(struct parse *p, const struct route_text *t, unsigned k)
+/* The interface that the text names for next hop k, or UINT16_MAX. */
+static uint16_t named(const struct route_text *t, unsigned k)
 {
-	const struct conf_iface *f = &p->conf->ifaces[t->iface];
-	char a[ADDR_STRLEN];
-
-	if (!addr_is4(&t->via[k]) && !iface_has6(f))
-		parse_err(p, HERE(p), "via", (int)k,
-			"%s is out of reach: interface %s has no IPv6 address, expected one",
-			addr_format(&t->via[k], a), f->name);
+	return t->has_iface ? t->iface : t->via_iface[k];
 }
 
 /* Next hop k of a route: the interface it lies on. */
@@ -134,32 +149,41 @@ static uint16_t resolve(struct parse *p, const struct route_text *t, unsigned k)
 {
 	const struct addr *via = &t->via[k];
 	const struct subnet *net = find_subnet(p, via);
+	uint16_t iface = named(t, k);
 	char a[ADDR_STRLEN];
+	const char *text = addr_format(via, a);
 
 	if (addr_is4(via) != addr_is4(&t->to.addr)) {
 		parse_err(p, HERE(p), "via", (int)k, "%s is IPv%d, expected an IPv%d next hop",
-			addr_format(via, a), addr_is4(via) ? 4 : 6, addr_is4(via) ? 6 : 4);
-	} else if (find_own(p, via, t->has_iface ? t->iface : UINT_MAX)) {
+			text, addr_is4(via) ? 4 : 6, addr_is4(via) ? 6 : 4);
+	} else if (find_own(p, via, iface)) {
 		parse_err(p, HERE(p), "via", (int)k,
-			"%s is an address of this box itself, expected a neighbour's",
-			addr_format(via, a));
-	} else if (t->has_iface) {
-		check_named(p, t, k);
-		return t->iface;
+			"%s is an address of this box itself, expected a neighbour's", text);
+	} else if (t->has_iface && t->via_iface[k] != UINT16_MAX) {
+		parse_err(p, HERE(p), "via", (int)k,
+			"%s names its interface, expected none besides it", text);
+	} else if (iface != UINT16_MAX) {
+		if (!addr_is4(via) && !iface_has6(&p->conf->ifaces[iface]))
+			parse_err(p, HERE(p), "via", (int)k,
+				"%s is out of reach: interface %s has no IPv6 address, expected "
+				"one",
+				text, p->conf->ifaces[iface].name);
+		return iface;
 	} else if (addr_is_link_local(via)) {
 		parse_err(p, HERE(p), "via", (int)k,
-			"%s is link-local, expected interface = \"...\" besides it",
-			addr_format(via, a));
+			"%s is link-local, expected its interface: \"%s%%NAME\", or interface = "
+			"\"NAME\" besides it",
+			text, text);
 	} else if (net == NULL) {
 		parse_err(p, HERE(p), "via", (int)k,
 			"%s is on no subnet of an interface: expected one that is, or interface = "
 			"\"...\" besides it",
-			addr_format(via, a));
+			text);
 	} else {
 		if (addr_is_edge(via, p->conf->ifaces[net->iface].addrs[net->addr].len))
 			parse_err(p, HERE(p), "via", (int)k,
 				"%s is the first or last address of its subnet, expected a host's",
-				addr_format(via, a));
+				text);
 		return net->iface;
 	}
 	return 0;

@@ -14,25 +14,62 @@ static void must(bool good)
 		abort();
 }
 
+static void check_iface(const struct conf *conf, const struct conf_iface *f)
+{
+	bool has6 = false;
+
+	must(f->port < conf->n_ports);
+	must(f->mtu <= conf->ports[f->port].mtu);
+	for (unsigned k = 0; k < f->n_addrs; k++) {
+		const struct prefix *a = &f->addrs[k];
+
+		must(a->len > 0 && a->len <= 128 && !addr_is_multicast(&a->addr));
+		must(!addr_is4(&a->addr) || a->len > 96);
+		has6 |= !addr_is4(&a->addr);
+	}
+	must(!has6 || f->mtu >= CONF_MTU_MIN6);
+	if (f->ra == NULL)
+		return;
+	must(has6 || !f->ra->send);
+	must(f->ra->lifetime_s == 0 || f->ra->lifetime_s >= f->ra->interval_s);
+	must(f->ra->n_dns <= RA_DNS_MAX && f->ra->domains_len <= RA_DOMAINS_MAX);
+	must(f->ra->n_prefixes <= RA_PREFIXES_MAX);
+	for (unsigned k = 0; k < f->ra->n_prefixes; k++) {
+		const struct ra_prefix *r = &f->ra->prefix[k];
+		struct addr net = addr_masked(&r->prefix.addr, r->prefix.len);
+
+		must(addr_equal(&net, &r->prefix.addr) && !addr_is4(&net));
+		must(r->preferred_s <= r->valid_s);
+		must(r->prefix.len == 64 || !r->autonomous);
+	}
+}
+
+static void check_route(const struct conf *conf, const struct conf_route *r)
+{
+	struct addr net = addr_masked(&r->to.addr, r->to.len);
+
+	must((r->kind == CONF_ROUTE_VIA) == (r->n_paths > 0));
+	must(addr_equal(&net, &r->to.addr));
+	for (unsigned k = 0; k < r->n_paths; k++) {
+		const struct addr *via = &r->paths[k].via;
+
+		must(r->paths[k].iface < conf->n_ifaces);
+		must(addr_is_unspecified(via) || addr_is4(via) == addr_is4(&r->to.addr));
+	}
+}
+
 static void check(const struct conf *conf)
 {
 	must(conf->n_ports > 0 && conf->n_ports <= CONF_PORTS_MAX);
 	for (unsigned i = 0; i < conf->n_ports; i++)
 		must(conf->ports[i].name[0] && conf->ports[i].device);
-	for (unsigned i = 0; i < conf->n_ifaces; i++) {
-		must(conf->ifaces[i].port < conf->n_ports);
-		must(conf->ifaces[i].mtu <= conf->ports[conf->ifaces[i].port].mtu);
-	}
-	for (uint32_t i = 0; i < conf->n_routes; i++) {
-		const struct conf_route *r = &conf->routes[i];
-
-		must((r->kind == CONF_ROUTE_VIA) == (r->n_paths > 0));
-		must((r->to.addr & ~mask4(r->to.len)) == 0);
-		for (unsigned k = 0; k < r->n_paths; k++)
-			must(r->paths[k].iface < conf->n_ifaces);
-	}
+	for (unsigned i = 0; i < conf->n_ifaces; i++)
+		check_iface(conf, &conf->ifaces[i]);
+	for (uint32_t i = 0; i < conf->n_routes; i++)
+		check_route(conf, &conf->routes[i]);
 	for (uint32_t i = 0; i < conf->n_neighs; i++)
-		must(conf->neighs[i].iface < conf->n_ifaces);
+		must(conf->neighs[i].iface < conf->n_ifaces &&
+			!addr_is_unspecified(&conf->neighs[i].addr));
 	for (uint32_t i = 0; i < conf->n_rules; i++)
 		must(conf->rules[i].file && mask4_len(conf->rules[i].smask) >= 0);
 }
