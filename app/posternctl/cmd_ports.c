@@ -67,6 +67,24 @@ static void queues(json_t *list)
 	table_end(t, NULL);
 }
 
+/* "-", "7", or with the tag around it "100.7". */
+static const char *vlan(json_t *f)
+{
+	json_int_t inner = get_int(f, "vlan"), outer = get_int(f, "outer_vlan");
+	static char buf[32];
+
+	if (outer && inner)
+		snprintf(buf, sizeof(buf), "%lld.%lld", (long long)outer, (long long)inner);
+	else if (outer)
+		snprintf(buf, sizeof(buf), "%lld.-", (long long)outer);
+	else if (inner)
+		snprintf(buf, sizeof(buf), "%lld", (long long)inner);
+	else
+		strcpy(buf, "-");
+	return buf;
+}
+
+/* Addresses stand below each other: several IPv6 addresses make no line. */
 static void interfaces(json_t *list)
 {
 	static const char *const columns[] = {
@@ -76,20 +94,74 @@ static void interfaces(json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, f) {
-		json_int_t vlan = get_int(f, "vlan");
+		json_t *addresses = json_object_get(f, "addresses");
 
 		table_cell(t, "%s", get_text(f, "name"));
 		table_cell(t, "%s", get_text(f, "zone"));
 		table_cell(t, "%s",
 			json_is_true(json_object_get(f, "enabled")) ? "enabled" : "disabled");
 		table_cell(t, "%s", get_text(f, "port"));
-		table_cell(t, "%s", vlan ? print_count(vlan) : "-");
+		table_cell(t, "%s", vlan(f));
 		table_cell(t, "%lld", (long long)get_int(f, "mtu"));
 		table_cell(t, "%s", get_text(f, "mac"));
 		table_cell(t, "%s", get_text(f, "urpf"));
-		table_cell(t, "%s", get_list(f, "addresses", ", "));
+		table_cell(t, "%s", get_item(addresses, 0));
+		for (size_t k = 1; k < json_array_size(addresses); k++) {
+			table_blank(t, 8);
+			table_cell(t, "%s", get_item(addresses, k));
+		}
 	}
 	table_end(t, "No interfaces.");
+}
+
+/* What an address may be used for, as in the option of RFC 4861 section 4.6.2. */
+static void advertised_prefix(struct table *t, json_t *p)
+{
+	bool on_link = json_is_true(json_object_get(p, "on_link"));
+	bool autonomous = json_is_true(json_object_get(p, "autonomous"));
+
+	if (p == NULL)
+		table_cell(t, "%s", "");
+	else
+		table_cell(t, "%s%s%s", get_text(p, "prefix"), on_link ? "" : " not on link",
+			autonomous ? "" : " not autonomous");
+}
+
+/* Router advertisements, of interfaces that have any; one line per prefix or name server. */
+static void advertisements(json_t *list)
+{
+	static const char *const columns[] = {"ADVERTISED ON", ">EVERY", ">LIFETIME", "HOSTS USE",
+		"PREFIX", "NAME SERVER", "DOMAIN"};
+	struct table *t = table_new(columns, 7);
+	json_t *f;
+	size_t i;
+
+	json_array_foreach (list, i, f) {
+		json_t *ra = json_object_get(f, "router_advertisements");
+		json_t *prefixes = json_object_get(ra, "prefixes");
+		json_t *dns = json_object_get(ra, "dns"), *domains = json_object_get(ra, "domains");
+
+		if (!json_is_true(json_object_get(ra, "send")))
+			continue;
+		table_cell(t, "%s", get_text(f, "name"));
+		table_cell(t, "%s", print_span(get_int(ra, "interval_s")));
+		table_cell(t, "%s", print_span(get_int(ra, "lifetime_s")));
+		table_cell(t, "%s",
+			json_is_true(json_object_get(ra, "managed"))        ? "DHCPv6"
+			: json_is_true(json_object_get(ra, "other_config")) ? "SLAAC, DHCPv6"
+									    : "SLAAC");
+		for (size_t k = 0; k == 0 || k < json_array_size(prefixes) ||
+				   k < json_array_size(dns) || k < json_array_size(domains);
+			k++) {
+			table_blank(t, k ? 4 : 0);
+			advertised_prefix(t, json_array_get(prefixes, k));
+			table_cell(t, "%s", get_item(dns, k));
+			table_cell(t, "%s", get_item(domains, k));
+		}
+	}
+	if (!table_is_empty(t))
+		putchar('\n');
+	table_end(t, NULL);
 }
 
 int cmd_ports(struct tool *t, const struct args *args)
@@ -107,6 +179,7 @@ int cmd_ports(struct tool *t, const struct args *args)
 		queues(json_object_get(r, "ports"));
 		putchar('\n');
 		interfaces(json_object_get(r, "interfaces"));
+		advertisements(json_object_get(r, "interfaces"));
 	}
 	json_decref(r);
 	return EXIT_OK;

@@ -78,17 +78,21 @@ const char *print_bytes(json_int_t n)
 
 const char *print_span(json_int_t s)
 {
+	static const struct {
+		long long seconds;
+		const char *name;
+	} unit[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
 	char *buf = slot(48);
 	long long v = s;
+	unsigned u = 0;
 
-	if (v < 60)
-		snprintf(buf, 48, "%lld s", v);
-	else if (v < 3600)
-		snprintf(buf, 48, "%lld min %lld s", v / 60, v % 60);
-	else if (v < 86400)
-		snprintf(buf, 48, "%lld h %lld min", v / 3600, v / 60 % 60);
+	while (u < 3 && v < unit[u].seconds)
+		u++;
+	if (u == 3 || v / unit[u + 1].seconds * unit[u + 1].seconds % unit[u].seconds == 0)
+		snprintf(buf, 48, "%lld %s", v / unit[u].seconds, unit[u].name);
 	else
-		snprintf(buf, 48, "%lld d %lld h", v / 86400, v / 3600 % 24);
+		snprintf(buf, 48, "%lld %s %lld %s", v / unit[u].seconds, unit[u].name,
+			v % unit[u].seconds / unit[u + 1].seconds, unit[u + 1].name);
 	return buf;
 }
 
@@ -149,6 +153,11 @@ const char *get_list(json_t *object, const char *name, const char *separator)
 	return buf;
 }
 
+const char *get_item(json_t *list, size_t i)
+{
+	return print_clean(json_string_value(json_array_get(list, i)));
+}
+
 struct table {
 	const char *const *column;
 	size_t n;
@@ -207,6 +216,17 @@ void table_cell(struct table *t, const char *fmt, ...)
 	if (w > t->width[t->cells % t->n])
 		t->width[t->cells % t->n] = w;
 	t->cell[t->cells++] = text;
+}
+
+void table_blank(struct table *t, size_t n)
+{
+	while (n-- > 0)
+		table_cell(t, "%s", "");
+}
+
+bool table_is_empty(const struct table *t)
+{
+	return t->empty && t->cells == 0;
 }
 
 static void line(const struct table *t, const char *const *cell, bool header)

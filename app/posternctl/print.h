@@ -13,7 +13,7 @@ const char *print_clean(const char *text);
 const char *print_count(json_int_t n);
 /* 1234567 as "1.2 MB". */
 const char *print_bytes(json_int_t n);
-/* Seconds as "2 d 3 h", "4 min 5 s". */
+/* Seconds as "2 d 3 h", "4 min 5 s", "10 min". */
 const char *print_span(json_int_t seconds);
 /* Microseconds as "12 us", "3.4 ms", "1.2 s". */
 const char *print_us(double us);
@@ -29,6 +29,8 @@ json_int_t get_int(json_t *object, const char *name);
 double get_real(json_t *object, const char *name);
 /* The items of a list of strings, with a separator; valid until a few further calls. */
 const char *get_list(json_t *object, const char *name, const char *separator);
+/* The string at a place of a list, "" beyond its end. */
+const char *get_item(json_t *list, size_t i);
 
 /* A table: columns whose name begins with '>' are aligned to the right. Rows are kept until
  * table_flush, which prints them; the header comes before the first. */
@@ -36,6 +38,9 @@ struct table;
 struct table *table_new(const char *const *column, size_t n);
 /* The next cell of a row; after the last the next row begins. */
 void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* n empty cells: a row that goes on with the one above. */
+void table_blank(struct table *t, size_t n);
+bool table_is_empty(const struct table *t); /* no row yet */
 void table_flush(struct table *t);
 /* Flushes and frees. empty: the line for a table without rows, NULL for none. */
 void table_end(struct table *t, const char *empty);

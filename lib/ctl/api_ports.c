@@ -90,6 +90,86 @@ static const char *port_name(const struct ctl_env *env, uint16_t id)
 	return "?";
 }
 
+/* Seconds; null: without end. */
+static json_t *seconds(uint32_t s)
+{
+	return s == RA_FOREVER ? json_null() : json_integer(s);
+}
+
+static json_t *ra_prefixes(const struct ra *ra)
+{
+	json_t *list = json_array();
+	char buf[PREFIX_STRLEN];
+
+	for (unsigned i = 0; i < ra->n_prefixes && i < RA_PREFIXES_MAX; i++) {
+		const struct ra_prefix *p = &ra->prefix[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:b, s:b, s:o, s:o}", "prefix",
+				      prefix_format(&p->prefix, buf), "on_link", p->on_link,
+				      "autonomous", p->autonomous, "valid_s", seconds(p->valid_s),
+				      "preferred_s", seconds(p->preferred_s)));
+	}
+	return list;
+}
+
+static json_t *ra_dns(const struct ra *ra)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < ra->n_dns && i < RA_DNS_MAX; i++)
+		json_array_append_new(list, text_json_addr(&ra->dns[i]));
+	return list;
+}
+
+/* The names as text; they stand there in the form of RFC 1035 section 3.1. */
+static json_t *ra_domains(const struct ra *ra)
+{
+	unsigned end = ra->domains_len < RA_DOMAINS_MAX ? ra->domains_len : RA_DOMAINS_MAX;
+	json_t *list = json_array();
+	char name[RA_DOMAINS_MAX];
+	struct text t;
+
+	text_init(&t, name, sizeof(name));
+	for (unsigned at = 0; at < end; at += 1u + ra->domains[at]) {
+		unsigned len = ra->domains[at];
+
+		if (len == 0) {
+			json_array_append_new(list, text_json(name));
+			text_init(&t, name, sizeof(name));
+		} else if (at + 1 + len <= end) {
+			text_add(&t, "%s%.*s", t.len ? "." : "", (int)len,
+				(const char *)&ra->domains[at + 1]);
+		}
+	}
+	return list;
+}
+
+static json_t *ra_json(const struct ra *ra)
+{
+	if (ra == NULL)
+		return json_null();
+	return json_pack("{s:b, s:i, s:i, s:b, s:b, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", //
+		"send", ra->send,                                                             //
+		"interval_s", ra->interval_s,                                                 //
+		"lifetime_s", ra->lifetime_s,                                                 //
+		"managed", ra->managed,                                                       //
+		"other_config", ra->other_config,                                             //
+		"hop_limit", ra->hop_limit,                                                   //
+		"mtu", ra->mtu ? json_integer(ra->mtu) : json_null(),                         //
+		"reachable_ms", (json_int_t)ra->reachable_ms,                                 //
+		"retrans_ms", (json_int_t)ra->retrans_ms,                                     //
+		"prefixes", ra_prefixes(ra),                                                  //
+		"dns", ra_dns(ra),                                                            //
+		"domains", ra_domains(ra),                                                    //
+		"dns_lifetime_s", seconds(ra->dns_lifetime_s));
+}
+
+static json_t *vlan_json(uint16_t vlan)
+{
+	return vlan ? json_integer(vlan) : json_null();
+}
+
 static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 {
 	json_t *addrs = json_array();
@@ -97,20 +177,23 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 
 	for (unsigned i = 0; f->addrs != NULL && i < f->n_addrs; i++)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
-	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:i, s:o, s:o, s:s, s:b}", //
-		"name", text_json(f->name),                                    //
-		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",       //
-		"enabled", (f->flags & IFACE_UP) != 0,                         //
-		"port", text_json(port_name(env, f->port)),                    //
-		"vlan", f->vlan ? json_integer(f->vlan) : json_null(),         //
-		"mtu", f->mtu,                                                 //
-		"mac", text_json_mac(f->mac.addr_bytes),                       //
-		"addresses", addrs,                                            //
+	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:s, s:b, s:o}", //
+		"name", text_json(f->name),                                                   //
+		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                      //
+		"enabled", (f->flags & IFACE_UP) != 0,                                        //
+		"port", text_json(port_name(env, f->port)),                                   //
+		"vlan", vlan_json(f->vlan),                                                   //
+		"outer_vlan", vlan_json(f->outer_vlan),                                       //
+		"mtu", f->mtu,                                                                //
+		"mac", text_json_mac(f->mac.addr_bytes),                                      //
+		"addresses", addrs,                                                           //
+		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(),    //
 		"urpf",
 		f->flags & IFACE_URPF_STRICT  ? "strict"
 		: f->flags & IFACE_URPF_LOOSE ? "loose"
 					      : "off",
-		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0);
+		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0, //
+		"router_advertisements", ra_json(f->ra));
 }
 
 static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)

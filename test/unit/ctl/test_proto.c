@@ -192,6 +192,62 @@ static void test_ports(void **state)
 	assert_string_equal(json_string_value(json_object_get(i, "zone")), "nonsecure");
 	assert_int_equal(json_integer_value(json_object_get(i, "vlan")), 7);
 	assert_true(json_is_false(json_object_get(i, "enabled")));
+	assert_true(json_is_null(json_object_get(i, "link_local")));
+	assert_true(json_is_null(json_object_get(i, "outer_vlan")));
+	assert_true(json_is_null(json_object_get(i, "router_advertisements")));
+	json_decref(r);
+	fake_free(f);
+}
+
+/* Addresses of IPv6, two tags, and what an interface advertises (RFC 4861, RFC 8106). */
+static void test_ports_ip6(void **state)
+{
+	struct fake *f = fake_new();
+	struct iface *wan = &f->ports.iface[2];
+	struct prefix addrs[3];
+	struct ra ra = {.send = true,
+		.interval_s = 600,
+		.lifetime_s = 1800,
+		.mtu = 1400,
+		.n_prefixes = 1,
+		.n_dns = 1,
+		.dns_lifetime_s = RA_FOREVER,
+		.domains_len = 13 + 3,
+		.domains = "\7example\3net\0\1x"};
+	const char *expected =
+		"{\"send\":true,\"interval_s\":600,\"lifetime_s\":1800,\"managed\":false,"
+		"\"other_config\":false,\"hop_limit\":0,\"mtu\":1400,\"reachable_ms\":0,"
+		"\"retrans_ms\":0,\"prefixes\":[{\"prefix\":\"2001:db8::/64\",\"on_link\":true,"
+		"\"autonomous\":false,\"valid_s\":null,\"preferred_s\":60}],"
+		"\"dns\":[\"2001:db8::53\"],\"domains\":[\"example.net\",\"x\"],"
+		"\"dns_lifetime_s\":null}";
+	json_t *r, *i, *a;
+	char *text;
+
+	assert_int_equal(prefix_parse("10.0.0.1/24", &addrs[0]), 0);
+	assert_int_equal(prefix_parse("2001:db8::1/64", &addrs[1]), 0);
+	assert_int_equal(prefix_parse("fe80::1/64", &addrs[2]), 0);
+	assert_int_equal(prefix_parse("2001:db8::/64", &ra.prefix[0].prefix), 0);
+	assert_int_equal(addr_parse("2001:db8::53", &ra.dns[0]), 0);
+	ra.prefix[0].on_link = true;
+	ra.prefix[0].valid_s = RA_FOREVER;
+	ra.prefix[0].preferred_s = 60;
+	wan->addrs = addrs;
+	wan->n_addrs = 3;
+	wan->ll = addrs[2].addr;
+	wan->flags = IFACE_IP6;
+	wan->outer_vlan = 100;
+	wan->ra = &ra;
+	r = fake_call(&f->env, "show.ports", "{}");
+	i = json_array_get(json_object_get(r, "interfaces"), 1);
+	assert_int_equal(json_integer_value(json_object_get(i, "outer_vlan")), 100);
+	assert_string_equal(json_string_value(json_object_get(i, "link_local")), "fe80::1");
+	a = json_object_get(i, "addresses");
+	assert_int_equal(json_array_size(a), 3);
+	assert_string_equal(json_string_value(json_array_get(a, 1)), "2001:db8::1/64");
+	text = json_dumps(json_object_get(i, "router_advertisements"), JSON_COMPACT);
+	assert_string_equal(text, expected);
+	free(text);
 	json_decref(r);
 	fake_free(f);
 }
@@ -365,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_without_env),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_ports_ip6),
 		cmocka_unit_test(test_workers_add_up),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_config_check),
