@@ -1,7 +1,9 @@
 /* The filter alone: what the inbound and the outbound lookup of a routed packet cost together, for
  * lists of 1 to 100,000 rules of which the bench flows meet the last, in bursts of 32, 64 and 128.
  *
- *     bench-acl [--json FILE] [--rules N] [--seed S] [--algorithm NAME] [-- EAL options]
+ *     bench-acl [--json FILE] [--rules N] [--seed S] [--ip6] [--algorithm NAME] [-- EAL options]
+ *
+ * --ip6: the same lists and flows in IPv6 besides those in IPv4.
  *
  * "same": one list for both directions, so that one lookup answers both (the data path does so when
  * the groups have one id). "split": different lists, two lookups. Five interleaved rounds, medians;
@@ -32,18 +34,20 @@ static const uint32_t list_size[] = {1, 10, 1000, 10000, 100000};
 
 struct table {
 	uint32_t n;
-	bool split;
+	bool split, ip6;
 	struct acl *acl;
 	struct acl_build_stats stats;
 	double cycles[BURSTS][ROUNDS];
 	double memo[BURSTS][ROUNDS]; /* with a memory of the last lookups */
 };
 
-static struct table table[2 * RTE_DIM(list_size)];
+static struct table table[4 * RTE_DIM(list_size)];
 static unsigned n_tables;
 static struct acl_memo *memo;
 static struct acl_key key[FLOWS]; /* in the order of lookup */
 static const struct acl_key *keys[FLOWS];
+static struct acl_key6 key6[FLOWS];
+static const struct acl_key6 *keys6[FLOWS];
 static volatile uint32_t sink;
 
 static void fail(const char *what, const char *why)
@@ -52,22 +56,23 @@ static void fail(const char *what, const char *why)
 	exit(1);
 }
 
-static void make_table(uint32_t n, bool split, uint64_t seed)
+static void make_table(uint32_t n, bool split, bool ip6, uint64_t seed)
 {
 	struct table *t = &table[n_tables++];
 	struct acl_counters *counters = acl_counters_new(n + 1);
 	struct rule *rules = calloc(n, sizeof(rules[0]));
 	char why[256];
 
-	if (counters == NULL || rules == NULL || rulegen(rules, n, seed, split) != 0)
+	if (counters == NULL || rules == NULL || rulegen(rules, n, seed, split, ip6) != 0)
 		fail("rules", "out of memory");
 	t->n = n;
 	t->split = split;
+	t->ip6 = ip6;
 	t->acl = acl_build(rules, n, counters, &t->stats, NULL, NULL, why, sizeof(why));
 	if (t->acl == NULL)
 		fail("build", why);
-	fprintf(stderr, "%6u rules %s: built in %.2f s\n", n, split ? "split" : "same ",
-		(double)t->stats.build_ns / 1e9);
+	fprintf(stderr, "%6u rules %s %s: built in %.2f s\n", n, split ? "split" : "same ",
+		ip6 ? "IPv6" : "IPv4", (double)t->stats.build_ns / 1e9);
 	acl_counters_free(counters);
 	free(rules);
 }
@@ -107,23 +112,33 @@ static void set_keys(const struct acl *a)
 			.dport = rte_cpu_to_be_16(f.dport),
 		};
 		keys[i] = &key[i];
+		key6[i] = (struct acl_key6){
+			.class = key[i].class, .sport = key[i].sport, .dport = key[i].dport};
+		flow_addr6(f.src, key6[i].src);
+		flow_addr6(f.dst, key6[i].dst);
+		keys6[i] = &key6[i];
 	}
 }
 
-static inline void look_up(const struct acl *a, unsigned group, const struct acl_key *const *k,
-	uint32_t *verdict, unsigned n, bool remember)
+/* n flows from the i-th on. */
+static inline void look_up(const struct table *t, unsigned group, unsigned i, uint32_t *verdict,
+	unsigned n, bool remember)
 {
-	if (remember)
-		acl_memo_classify(memo, a, group, k, verdict, n);
+	if (t->ip6 && remember)
+		acl_memo_classify6(memo, t->acl, group, &keys6[i], verdict, n);
+	else if (t->ip6)
+		acl_classify6(t->acl, group, &keys6[i], verdict, n);
+	else if (remember)
+		acl_memo_classify(memo, t->acl, group, &keys[i], verdict, n);
 	else
-		acl_classify(a, group, k, verdict, n);
+		acl_classify(t->acl, group, &keys[i], verdict, n);
 }
 
 /* Cycles per packet for both lookups, over all flows, warm. */
 static double measure(const struct table *t, unsigned burst, bool remember)
 {
-	unsigned in = acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
-	unsigned out = acl_group_of(RULE_OUT, RULE_NONSECURE, RULE_ROUTE, PACKET_WHOLE);
+	unsigned in = acl_group_of(t->ip6, RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
+	unsigned out = acl_group_of(t->ip6, RULE_OUT, RULE_NONSECURE, RULE_ROUTE, PACKET_WHOLE);
 	bool two = t->acl->group[in].id != t->acl->group[out].id;
 	uint32_t verdict[2][ACL_BURST_MAX] = {{0}};
 	uint64_t start = 0;
@@ -133,9 +148,9 @@ static double measure(const struct table *t, unsigned burst, bool remember)
 		if (pass == 20)
 			start = rte_rdtsc();
 		for (unsigned i = 0; i < FLOWS; i += burst) {
-			look_up(t->acl, in, &keys[i], verdict[0], burst, remember);
+			look_up(t, in, i, verdict[0], burst, remember);
 			if (two)
-				look_up(t->acl, out, &keys[i], verdict[1], burst, remember);
+				look_up(t, out, i, verdict[1], burst, remember);
 			sink = verdict[0][burst - 1] + verdict[1][burst - 1];
 		}
 	}
@@ -147,8 +162,8 @@ static void check(const struct table *t)
 {
 	for (unsigned i = 0; i < FLOWS; i++) {
 		struct flow f = flow_of(i);
-		struct rule_packet p = {.src = f.src,
-			.dst = f.dst,
+		struct rule_packet p = {.src = addr_of4(f.src),
+			.dst = addr_of4(f.dst),
 			.proto = 17,
 			.sport = f.sport,
 			.dport = f.dport,
@@ -156,6 +171,10 @@ static void check(const struct table *t)
 			.scope = RULE_ROUTE,
 			.dir = RULE_IN};
 
+		if (t->ip6) {
+			flow_addr6(f.src, p.src.b);
+			flow_addr6(f.dst, p.dst.b);
+		}
 		if (acl_lookup(t->acl, &p) != t->n)
 			fail("check", "a flow meets a rule before the last");
 		p.dir = RULE_OUT;
@@ -183,15 +202,17 @@ static double median(const double v[ROUNDS])
 static void print_table(void)
 {
 	printf("TSC cycles per packet, both lookups; medians of %d rounds\n", ROUNDS);
-	printf("%7s %-5s %9s %9s %9s %8s %9s %8s %9s %9s\n", "rules", "lists", "burst 32",
-		"burst 64", "burst 128", "64, memo", "build s", "MB", "contexts", "compiled");
+	printf("%7s %-5s %-6s %9s %9s %9s %8s %9s %8s %9s %9s\n", "rules", "lists", "family",
+		"burst 32", "burst 64", "burst 128", "64, memo", "build s", "MB", "contexts",
+		"compiled");
 	for (unsigned i = 0; i < n_tables; i++) {
 		const struct table *t = &table[i];
 
-		printf("%7u %-5s %9.1f %9.1f %9.1f %8.1f %9.3f %8.1f %9u %9u\n", t->n,
-			t->split ? "split" : "same", median(t->cycles[0]), median(t->cycles[1]),
-			median(t->cycles[2]), median(t->memo[1]), (double)t->stats.build_ns / 1e9,
-			(double)t->stats.bytes / 1e6, t->stats.n_contexts, t->stats.n_compiled);
+		printf("%7u %-5s %-6s %9.1f %9.1f %9.1f %8.1f %9.3f %8.1f %9u %9u\n", t->n,
+			t->split ? "split" : "same", t->ip6 ? "IPv6" : "IPv4", median(t->cycles[0]),
+			median(t->cycles[1]), median(t->cycles[2]), median(t->memo[1]),
+			(double)t->stats.build_ns / 1e9, (double)t->stats.bytes / 1e6,
+			t->stats.n_contexts, t->stats.n_compiled);
 	}
 }
 
@@ -206,8 +227,10 @@ static void write_json(const char *path)
 		const struct table *t = &table[i];
 
 		for (unsigned b = 0; b < BURSTS; b++) {
-			fprintf(f, "{\"rules\": %u, \"lists\": \"%s\", \"burst\": %u, ", t->n,
-				t->split ? "split" : "same", burst_size[b]);
+			fprintf(f,
+				"{\"rules\": %u, \"lists\": \"%s\", \"family\": %u, \"burst\": "
+				"%u, ",
+				t->n, t->split ? "split" : "same", t->ip6 ? 6 : 4, burst_size[b]);
 			fprintf(f,
 				"\"cycles_per_packet\": %.2f, \"with_memo\": %.2f, \"rounds\": [",
 				median(t->cycles[b]), median(t->memo[b]));
@@ -276,10 +299,11 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"json", required_argument, NULL, 'j'},
 		{"rules", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 's'},
-		{"algorithm", required_argument, NULL, 'a'}, {0}};
+		{"algorithm", required_argument, NULL, 'a'}, {"ip6", no_argument, NULL, '6'}, {0}};
 	const char *json = NULL, *algorithm = NULL;
 	unsigned long max = RULES_MAX;
 	uint64_t seed = 1;
+	bool ip6 = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -291,14 +315,17 @@ int main(int argc, char **argv)
 			seed = strtoull(optarg, NULL, 10);
 		else if (c == 'a')
 			algorithm = optarg;
+		else if (c == '6')
+			ip6 = true;
 		else
 			fail("usage", "[--json FILE] [--rules LARGEST] [--seed S] "
-				      "[--algorithm NAME] [-- EAL options]");
+				      "[--ip6] [--algorithm NAME] [-- EAL options]");
 	}
 	start_eal(argc - optind, argv + optind);
 	for (unsigned i = 0; i < RTE_DIM(list_size) && list_size[i] <= max; i++) {
-		make_table(list_size[i], false, seed);
-		make_table(list_size[i], true, seed);
+		for (int split = 0; split < 2; split++)
+			for (int family = 0; family <= ip6; family++)
+				make_table(list_size[i], split, family, seed);
 	}
 	memo = acl_memo_new(SOCKET_ID_ANY);
 	if (memo == NULL)

@@ -74,26 +74,25 @@ static void make_nets(struct gen *g)
 	}
 }
 
-static void set_any(uint32_t *addr, uint32_t *mask)
+static struct prefix any(void)
 {
-	*addr = *mask = 0;
+	return prefix_of4(0, 0);
 }
 
-static void set_net(struct gen *g, uint32_t *addr, uint32_t *mask)
+static struct prefix net(struct gen *g)
 {
 	struct prefix4 p = g->net[below(g, g->n_nets)];
 
-	*mask = mask4(p.len);
-	*addr = p.addr & *mask;
+	return prefix_of4(p.addr & mask4(p.len), p.len);
 }
 
 /* The network or host of a flow's end. */
-static void set_near(struct gen *g, uint32_t flow_addr, uint32_t *addr, uint32_t *mask)
+static struct prefix near(struct gen *g, uint32_t flow_addr)
 {
 	static const uint8_t len[] = {16, 20, 24, 24, 28, 32, 32, 32};
+	unsigned l = len[below(g, sizeof(len))];
 
-	*mask = mask4(len[below(g, sizeof(len))]);
-	*addr = flow_addr & *mask;
+	return prefix_of4(flow_addr & mask4(l), l);
 }
 
 static struct rule_port service(struct gen *g)
@@ -152,20 +151,19 @@ static void make_rule(struct gen *g, struct rule *r)
 	};
 	set_protocol(g, r);
 	if (kind < 34) { /* close to a flow: same networks, another service, protocol or host */
-		set_near(g, f.src, &r->src, &r->smask);
-		set_near(g, f.dst, &r->dst, &r->dmask);
+		r->src = near(g, f.src);
+		r->dst = near(g, f.dst);
 	} else if (kind < 66) {
-		set_net(g, &r->src, &r->smask);
-		set_net(g, &r->dst, &r->dmask);
+		r->src = net(g);
+		r->dst = net(g);
 	} else if (kind < 88) { /* a service for everybody */
-		set_any(&r->src, &r->smask);
-		set_net(g, &r->dst, &r->dmask);
+		r->src = any();
+		r->dst = net(g);
 	} else if (kind < 99) {
-		set_net(g, &r->src, &r->smask);
-		set_any(&r->dst, &r->dmask);
+		r->src = net(g);
+		r->dst = any();
 	} else {
-		set_any(&r->src, &r->smask);
-		set_any(&r->dst, &r->dmask);
+		r->src = r->dst = any();
 	}
 }
 
@@ -181,10 +179,8 @@ static bool hits_a_flow(const struct rule *r)
 	for (unsigned i = 0; i < FLOWS; i++) {
 		struct flow f = flow_of(i);
 
-		if (((f.src ^ r->src) & r->smask) || ((f.dst ^ r->dst) & r->dmask))
-			continue;
-		p.src = f.src;
-		p.dst = f.dst;
+		p.src = addr_of4(f.src);
+		p.dst = addr_of4(f.dst);
 		p.sport = f.sport;
 		p.dport = f.dport;
 		if (rule_matches(r, &p))
@@ -212,7 +208,28 @@ static bool is_new(struct gen *g, const struct rule *rules, uint32_t i)
 	return true;
 }
 
-int rulegen(struct rule *rules, uint32_t n, uint64_t seed, bool split)
+static struct prefix prefix_of6(const struct prefix *p)
+{
+	struct prefix p6 = {.len = flow_len6(prefix_written_len(p))};
+
+	if (p6.len > 0)
+		flow_addr6(addr_to4(&p->addr), p6.addr.b);
+	return p6;
+}
+
+/* The rule that stands for an IPv4 one where IPv6 is measured. */
+static void convert(struct rule *r)
+{
+	r->src = prefix_of6(&r->src);
+	r->dst = prefix_of6(&r->dst);
+	if (r->proto != RULE_PROTO_ICMP)
+		return;
+	r->proto = RULE_PROTO_ICMP6;
+	if (r->sport.op != RULE_OP_ANY) /* echo request; destination unreachable */
+		r->sport.value = r->sport.value == 8 ? 128 : 1;
+}
+
+int rulegen(struct rule *rules, uint32_t n, uint64_t seed, bool split, bool ip6)
 {
 	struct gen g = {.rng = seed, .n_nets = 64 + n / 4};
 	int rc = -ENOMEM;
@@ -233,12 +250,16 @@ int rulegen(struct rule *rules, uint32_t n, uint64_t seed, bool split)
 			i++;
 	}
 	if (n > 0)
-		rules[n - 1] = (struct rule){.proto = RULE_PROTO_ALL,
+		rules[n - 1] = (struct rule){.src = any(),
+			.dst = any(),
+			.proto = RULE_PROTO_ALL,
 			.zone = RULE_ZONE_BOTH,
 			.scope = RULE_SCOPE_BOTH,
 			.dir = RULE_DIR_BOTH,
 			.permit = true,
 			.tunnel = RULE_TUNNEL_ANY};
+	for (uint32_t i = 0; ip6 && i < n; i++)
+		convert(&rules[i]);
 	rc = 0;
 out:
 	free(g.seen);

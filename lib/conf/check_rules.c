@@ -9,18 +9,20 @@
 
 static bool match_all(const struct rule *r)
 {
-	return r->smask == 0 && r->dmask == 0 && r->proto == RULE_PROTO_ALL &&
-	       r->frag == RULE_FRAG_YES;
+	bool addresses = r->any_addr ||
+			 (prefix_written_len(&r->src) == 0 && prefix_written_len(&r->dst) == 0);
+
+	return addresses && r->proto == RULE_PROTO_ALL && r->frag == RULE_FRAG_YES;
 }
 
-/* Where a packet may be met: a bit for each of 2 zones x 2 scopes x 2 directions. */
+/* Where a packet may be met: a bit for each of 2 zones x 2 scopes x 2 directions x 2 families. */
 static unsigned contexts(const struct rule *r)
 {
 	unsigned set = 0;
 
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 16; i++)
 		if ((r->zone >> (i & 1) & 1) && (r->scope >> (i >> 1 & 1) & 1) &&
-			(r->dir >> (i >> 2) & 1))
+			(r->dir >> (i >> 2 & 1) & 1) && (rule_families(r) >> (i >> 3) & 1))
 			set |= 1u << i;
 	return set;
 }

@@ -57,10 +57,15 @@ struct route_text {
 	bool has_to, bad, has_iface, has_via;
 };
 
+struct addr_text {
+	bool has, any, has_len, has_mask; /* has_len: with "/len" */
+	struct addr mask;
+};
+
 struct rule_text {
 	struct rule r;
+	struct addr_text src, dst;
 	bool has_sport, has_dport, has_type, has_code, bad;
-	bool src_len, dst_len, has_src, has_dst, has_smask, has_dmask; /* src_len: with "/len" */
 };
 
 /* Where an error is: p's section and entry. parse_err(p, HERE(p), "name", -1, "text") */

@@ -14,77 +14,69 @@ static bool any(const config_setting_t *s)
 	       strcmp(config_setting_get_string(s), "any") == 0;
 }
 
-/* Returns whether the text had a length. */
-static bool read_prefix(
-	struct parse *p, config_setting_t *s, uint32_t *addr, uint32_t *mask, bool *bad)
+static void read_prefix(
+	struct parse *p, config_setting_t *s, struct prefix *prefix, struct addr_text *t, bool *bad)
 {
-	static const char expected[] = "any, an address, or a prefix such as 192.0.2.0/24";
+	static const char expected[] =
+		"any, an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32";
 	const char *name = config_setting_name(s);
 	const char *text = parse_string(p, name, -1, s, expected);
-	struct prefix4 prefix;
 
-	if (text && any(s))
-		return true;
-	if (text == NULL || prefix4_parse(text, &prefix) < 0) {
-		if (text)
-			parse_found(p, name, -1, s, expected);
-		*bad = true;
-		return false;
-	}
-	*addr = prefix.addr;
-	*mask = mask4(prefix.len);
-	return strchr(text, '/') != NULL;
+	t->has = true;
+	t->any = text && any(s);
+	t->has_len = t->any || (text && strchr(text, '/'));
+	if (text && (t->any || prefix_parse(text, prefix) == 0))
+		return;
+	if (text)
+		parse_found(p, name, -1, s, expected);
+	*bad = true;
 }
 
 void setting_read_rule_src(struct parse *p, config_setting_t *s, void *base)
 {
 	struct rule_text *t = base;
-	uint32_t mask = 0;
 
-	t->has_src = true;
-	t->src_len = read_prefix(p, s, &t->r.src, &mask, &t->bad);
-	if (!t->has_smask)
-		t->r.smask = mask;
+	read_prefix(p, s, &t->r.src, &t->src, &t->bad);
 }
 
 void setting_read_rule_dst(struct parse *p, config_setting_t *s, void *base)
 {
 	struct rule_text *t = base;
-	uint32_t mask = 0;
 
-	t->has_dst = true;
-	t->dst_len = read_prefix(p, s, &t->r.dst, &mask, &t->bad);
-	if (!t->has_dmask)
-		t->r.dmask = mask;
+	read_prefix(p, s, &t->r.dst, &t->dst, &t->bad);
 }
 
-static void read_mask(struct parse *p, config_setting_t *s, uint32_t *mask, bool *bad)
-{
-	static const char expected[] = "a mask without holes, such as 255.255.0.0";
-	const char *name = config_setting_name(s);
-	const char *text = parse_string(p, name, -1, s, expected);
+static const char mask_expected[] = "a mask without holes, such as 255.255.0.0 or ffff:ffff::";
 
-	if (text && addr4_parse(text, mask) == 0 && mask4_len(*mask) >= 0)
-		return;
+static void read_mask(struct parse *p, config_setting_t *s, struct addr_text *t, bool *bad)
+{
+	const char *name = config_setting_name(s);
+	const char *text = parse_string(p, name, -1, s, mask_expected);
+	struct prefix prefix;
+
+	t->has_mask = true;
+	if (text && addr_parse(text, &t->mask) == 0) {
+		prefix.addr = addr_is4(&t->mask) ? addr_of4(0) : (struct addr){0};
+		if (prefix_set_mask(&prefix, &t->mask) == 0)
+			return;
+	}
 	*bad = true;
 	if (text)
-		parse_found(p, name, -1, s, expected);
+		parse_found(p, name, -1, s, mask_expected);
 }
 
 void setting_read_rule_smask(struct parse *p, config_setting_t *s, void *base)
 {
 	struct rule_text *t = base;
 
-	t->has_smask = true;
-	read_mask(p, s, &t->r.smask, &t->bad);
+	read_mask(p, s, &t->src, &t->bad);
 }
 
 void setting_read_rule_dmask(struct parse *p, config_setting_t *s, void *base)
 {
 	struct rule_text *t = base;
 
-	t->has_dmask = true;
-	read_mask(p, s, &t->r.dmask, &t->bad);
+	read_mask(p, s, &t->dst, &t->bad);
 }
 
 static bool is_int(const config_setting_t *s, long long max, uint32_t *value)
@@ -198,35 +190,64 @@ void setting_read_rule_tunnel(struct parse *p, config_setting_t *s, void *base)
 	parse_found(p, "tunnel", -1, s, "any, or the number of a tunnel, 0 for none");
 }
 
+/* The mask beside an address, once both are read. name is that of the address. */
+static void apply_mask(struct parse *p, const char *name, const struct addr_text *t,
+	struct prefix *prefix, bool *bad)
+{
+	char setting[16];
+
+	if (!t->has_mask)
+		return;
+	snprintf(setting, sizeof(setting), "%s-mask", name);
+	if (!t->has)
+		parse_err(p, HERE(p), setting, -1,
+			"found without %s, expected an address besides it", name);
+	else if (t->has_len)
+		parse_err(p, HERE(p), setting, -1,
+			"found besides a %s with its own length, expected one of them", name);
+	else if (!*bad && prefix_set_mask(prefix, &t->mask) < 0)
+		parse_err(p, HERE(p), setting, -1,
+			"found a mask of one family besides a %s of the other", name);
+	else
+		return;
+	*bad = true;
+}
+
+static void check_addresses(struct parse *p, struct rule_text *t)
+{
+	const char *why;
+	bool bad = t->bad;
+
+	apply_mask(p, "src", &t->src, &t->r.src, &bad);
+	apply_mask(p, "dst", &t->dst, &t->r.dst, &bad);
+	if (bad)
+		return;
+	rulefield_any(&t->r, !t->src.has || t->src.any, !t->dst.has || t->dst.any);
+	why = rulefield_family_fault(&t->r);
+	if (why != NULL)
+		parse_err(p, HERE(p), rule_families(&t->r) == 0 ? "dst" : "proto", -1, "%s", why);
+}
+
 static void check_fields(struct parse *p, struct rule_text *t)
 {
 	const char *why;
-	bool icmp = t->r.proto == 1;
+	bool icmp = rule_proto_is_icmp(t->r.proto);
 
-	if (t->has_smask && !t->has_src)
-		parse_err(p, HERE(p), "src-mask", -1,
-			"found without src, expected an address besides it");
-	if (t->has_dmask && !t->has_dst)
-		parse_err(p, HERE(p), "dst-mask", -1,
-			"found without dst, expected an address besides it");
-	if (t->has_smask && t->src_len)
-		parse_err(p, HERE(p), "src-mask", -1,
-			"found besides a src with its own length, expected one of them");
-	if (t->has_dmask && t->dst_len)
-		parse_err(p, HERE(p), "dst-mask", -1,
-			"found besides a dst with its own length, expected one of them");
+	check_addresses(p, t);
 	if (t->bad) /* the protocol may be what is wrong */
 		return;
 	if (t->has_type && !icmp)
-		parse_err(p, HERE(p), "icmp-type", -1, "found without proto = \"icmp\"");
+		parse_err(p, HERE(p), "icmp-type", -1,
+			"found without proto = \"icmp\" or \"icmpv6\"");
 	if (t->has_code && !icmp)
-		parse_err(p, HERE(p), "icmp-code", -1, "found without proto = \"icmp\"");
+		parse_err(p, HERE(p), "icmp-code", -1,
+			"found without proto = \"icmp\" or \"icmpv6\"");
 	if (t->has_sport && icmp)
 		parse_err(
-			p, HERE(p), "sport", -1, "found with proto = \"icmp\", expected icmp-type");
+			p, HERE(p), "sport", -1, "found with an ICMP protocol, expected icmp-type");
 	if (t->has_dport && icmp)
 		parse_err(
-			p, HERE(p), "dport", -1, "found with proto = \"icmp\", expected icmp-code");
+			p, HERE(p), "dport", -1, "found with an ICMP protocol, expected icmp-code");
 	if (icmp)
 		return;
 	if (t->has_sport && (why = rulefield_port_fault(t->r.proto, t->r.sport)) != NULL)

@@ -36,9 +36,9 @@ static const struct {
 	const char *name, *expected;
 } fields[N_FIELDS] = {
 	[F_ACTION] = {"action", "permit or deny"},
-	[F_SRC] = {"src", "a source address such as 192.0.2.0"},
+	[F_SRC] = {"src", "a source address such as 192.0.2.0 or 2001:db8::, or any"},
 	[F_SMASK] = {"src-mask", "a source mask such as 255.255.255.0"},
-	[F_DST] = {"dst", "a destination address such as 192.0.2.0"},
+	[F_DST] = {"dst", "a destination address such as 192.0.2.0 or 2001:db8::, or any"},
 	[F_DMASK] = {"dst-mask", "a destination mask such as 255.255.255.0"},
 	[F_PROTO] = {"protocol", RULEFIELD_PROTOS},
 	[F_SOP] = {"sport-operator", "any, eq, neq, lt, le, gt or ge"},
@@ -67,22 +67,55 @@ static void fault(struct line *l, const char *setting, const char *word, const c
 		text_quote(word, quoted), expected);
 }
 
-static uint32_t address(struct line *l, enum field f, const char *word)
+/* IPv6: a mask, or the length of one. */
+static void mask_of6(struct line *l, enum field f, const char *word, struct prefix *p)
 {
-	uint32_t addr = 0;
+	struct addr mask;
+	uint32_t len;
 
-	if (addr4_parse(word, &addr) < 0)
-		fault(l, fields[f].name, word, fields[f].expected);
-	return addr;
+	if (rulefield_number(word, 128, &len) == 0)
+		p->len = (uint8_t)len;
+	else if (addr_parse(word, &mask) < 0 || addr_is4(&mask))
+		fault(l, fields[f].name, word,
+			"a length from 0 to 128 or a mask such as ffff:ffff::");
+	else if (prefix_set_mask(p, &mask) < 0)
+		fault(l, fields[f].name, word, "a mask without holes, such as ffff:ffff::");
 }
 
-static uint32_t mask(struct line *l, enum field f, const char *word)
+static void mask_of4(struct line *l, enum field f, const char *word, struct prefix *p)
 {
-	uint32_t m = address(l, f, word);
+	struct addr mask;
 
-	if (mask4_len(m) < 0)
+	if (addr_parse(word, &mask) < 0 || !addr_is4(&mask))
+		fault(l, fields[f].name, word, fields[f].expected);
+	else if (prefix_set_mask(p, &mask) < 0)
 		fault(l, fields[f].name, word, "a mask without holes, such as 255.255.0.0");
-	return m;
+}
+
+/* An address and its mask, or "any any". Returns whether it was that. */
+static bool prefix(struct line *l, enum field f, char *const *words, struct prefix *p)
+{
+	bool any = rulefield_word(words[f], "any") == 0;
+
+	if (any && rulefield_word(words[f + 1], "any") == 0)
+		return true;
+	if (any) {
+		fault(l, fields[f + 1].name, words[f + 1], "any, as the address before it");
+		return false;
+	}
+	if (addr_parse(words[f], &p->addr) < 0) {
+		fault(l, fields[f].name, words[f], fields[f].expected);
+		/* the mask may be wrong too: it is read as of the family that was meant */
+		if (strchr(words[f], ':') || strchr(words[f + 1], ':'))
+			p->addr = (struct addr){0};
+		else
+			p->addr = addr_of4(0);
+	}
+	if (addr_is4(&p->addr))
+		mask_of4(l, f + 1, words[f + 1], p);
+	else
+		mask_of6(l, f + 1, words[f + 1], p);
+	return false;
 }
 
 static uint8_t word_of(struct line *l, enum field f, const char *word, const char *choices)
@@ -107,6 +140,17 @@ static void port(struct line *l, enum field op, char *const *words, struct rule_
 	out->value = out->op == RULE_OP_ANY ? 0 : (uint16_t)value;
 }
 
+static void check_family(struct line *l)
+{
+	const char *why = rulefield_family_fault(&l->r);
+
+	if (why == NULL)
+		return;
+	l->bad = true;
+	errs_add(l->errs, l->name, l->number,
+		fields[rule_families(&l->r) == 0 ? F_DST : F_PROTO].name, "%s", why);
+}
+
 static void check_port(struct line *l, enum field op, struct rule_port p)
 {
 	const char *why = rulefield_port_fault(l->r.proto, p);
@@ -115,7 +159,8 @@ static void check_port(struct line *l, enum field op, struct rule_port p)
 		return;
 	l->bad = true;
 	errs_add(l->errs, l->name, l->number,
-		fields[p.value > 255 && l->r.proto == 1 ? op + 1 : op].name, "%s", why);
+		fields[p.value > 255 && rule_proto_is_icmp(l->r.proto) ? op + 1 : op].name, "%s",
+		why);
 }
 
 /* The words behind the fields: l=, f= and t=, in any order, each at most once. */
@@ -158,6 +203,7 @@ static void trailing(struct line *l, char *const *words, unsigned n)
 static void rule_line(struct line *l, char **words, unsigned n)
 {
 	struct rule *r = &l->r;
+	bool src_any, dst_any;
 
 	if (n < N_FIELDS) {
 		l->bad = true;
@@ -167,10 +213,8 @@ static void rule_line(struct line *l, char **words, unsigned n)
 		return;
 	}
 	r->permit = word_of(l, F_ACTION, words[F_ACTION], "deny|permit") == 1;
-	r->src = address(l, F_SRC, words[F_SRC]);
-	r->smask = mask(l, F_SMASK, words[F_SMASK]);
-	r->dst = address(l, F_DST, words[F_DST]);
-	r->dmask = mask(l, F_DMASK, words[F_DMASK]);
+	src_any = prefix(l, F_SRC, words, &r->src);
+	dst_any = prefix(l, F_DST, words, &r->dst);
 	if (rulefield_proto(words[F_PROTO], &r->proto) < 0)
 		fault(l, fields[F_PROTO].name, words[F_PROTO], fields[F_PROTO].expected);
 	port(l, F_SOP, words, &r->sport);
@@ -180,6 +224,8 @@ static void rule_line(struct line *l, char **words, unsigned n)
 	r->dir = (uint8_t)(word_of(l, F_DIR, words[F_DIR], "inbound|outbound|both") + 1);
 	trailing(l, words + N_FIELDS, n - N_FIELDS);
 	if (!l->bad) {
+		rulefield_any(r, src_any, dst_any);
+		check_family(l);
 		check_port(l, F_SOP, r->sport);
 		check_port(l, F_DOP, r->dport);
 	}

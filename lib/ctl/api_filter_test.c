@@ -12,11 +12,11 @@
 #define SPORT_ASSUMED 49152
 #define ICMP_ASSUMED 8
 
-static bool addr(json_t *params, const char *name, uint32_t *value, struct api_error *error)
+static bool addr(json_t *params, const char *name, struct addr *value, struct api_error *error)
 {
 	const char *text = api_string(params, name);
 
-	if (text != NULL && addr4_parse(text, value) == 0)
+	if (text != NULL && addr_parse(text, value) == 0 && addr_is4(value))
 		return true;
 	api_param_wrong(error, name, "an IPv4 address such as 192.0.2.1");
 	return false;
@@ -136,7 +136,7 @@ static bool origin(struct walk *w, struct api_error *error)
 
 	if (w->in != NULL)
 		return true;
-	h = routing_hop(w->root->routes, routing_lookup(w->root->routes, w->p.src));
+	h = routing_hop(w->root->routes, routing_lookup(w->root->routes, addr_to4(&w->p.src)));
 	if (h != NULL && h->type == NH_LOCAL)
 		return true;
 	api_param_wrong(

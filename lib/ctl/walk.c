@@ -55,12 +55,12 @@ static enum drop_reason addresses(struct walk *w)
 	enum drop_reason reason = DROP_NONE;
 
 	if (w->root->ip4.martians_drop &&
-		(ip4_martian_source(w->p.src) ||
-			ports_is_own(w->root->ports, rte_cpu_to_be_32(w->p.src))))
+		(ip4_martian_source(addr_to4(&w->p.src)) ||
+			ports_is_own(w->root->ports, rte_cpu_to_be_32(addr_to4(&w->p.src)))))
 		reason = DROP_IP4_SRC_MARTIAN;
-	else if (ip4_martian_destination(w->p.dst))
+	else if (ip4_martian_destination(addr_to4(&w->p.dst)))
 		reason = DROP_IP4_DST_MARTIAN;
-	else if (ip4_multicast(w->p.dst))
+	else if (ip4_multicast(addr_to4(&w->p.dst)))
 		reason = DROP_IP4_MULTICAST;
 	if (reason != DROP_NONE)
 		step(w, "addresses", reason,
@@ -77,7 +77,7 @@ static enum drop_reason reverse_path(struct walk *w)
 
 	if (!(w->in->flags & (IFACE_URPF_LOOSE | IFACE_URPF_STRICT)))
 		return DROP_NONE;
-	nh = routing_lookup(r, w->p.src);
+	nh = routing_lookup(r, addr_to4(&w->p.src));
 	h = routing_hop(r, nh);
 	ok = h != NULL && (h->type == NH_VIA || h->type == NH_CONNECTED || h->type == NH_GROUP);
 	if (ok && strict)
@@ -192,21 +192,21 @@ static enum drop_reason dead_end(const struct nexthop *h)
 /* A packet that this box makes: local, outbound only. */
 static enum drop_reason ours(struct walk *w)
 {
-	uint32_t nh = routing_lookup(w->root->routes, w->p.dst);
+	uint32_t nh = routing_lookup(w->root->routes, addr_to4(&w->p.dst));
 	const struct nexthop *h = routing_hop(w->root->routes, nh);
 	bool ok =
 		h != NULL && (h->type == NH_VIA || h->type == NH_CONNECTED || h->type == NH_GROUP);
 
 	w->p.scope = RULE_LOCAL;
-	route_step(w, w->p.dst, nh, ok ? DROP_NONE : DROP_NO_ROUTE);
-	return ok ? leave_all(w, nh, w->p.dst) : DROP_NO_ROUTE;
+	route_step(w, addr_to4(&w->p.dst), nh, ok ? DROP_NONE : DROP_NO_ROUTE);
+	return ok ? leave_all(w, nh, addr_to4(&w->p.dst)) : DROP_NO_ROUTE;
 }
 
 /* For this box, and permitted so far. */
 static enum drop_reason local(struct walk *w, const struct nexthop *h)
 {
 	enum drop_reason reason = DROP_LOCAL_NO_PROTOCOL;
-	uint32_t asker = w->p.src;
+	struct addr asker = w->p.src;
 
 	if (h->type == NH_BROADCAST)
 		reason = DROP_IP4_BROADCAST;
@@ -233,7 +233,7 @@ static enum drop_reason local(struct walk *w, const struct nexthop *h)
 static enum drop_reason received(struct walk *w)
 {
 	const struct routes *r = w->root->routes;
-	uint32_t nh = routing_lookup(r, w->p.dst);
+	uint32_t nh = routing_lookup(r, addr_to4(&w->p.dst));
 	const struct nexthop *h = routing_hop(r, nh);
 	enum drop_reason reason = w->in->flags & IFACE_UP ? DROP_NONE : DROP_ETH_IFACE_DOWN;
 	enum drop_reason verdict;
@@ -252,7 +252,7 @@ static enum drop_reason received(struct walk *w)
 	w->p.scope = is_local ? RULE_LOCAL : RULE_ROUTE;
 	reason = is_local ? DROP_NONE : dead_end(h);
 	/* The filter is asked before a dead end counts: a denied packet is a denied packet. */
-	route_step(w, w->p.dst, nh, reason);
+	route_step(w, addr_to4(&w->p.dst), nh, reason);
 	if (reverse_path(w) != DROP_NONE)
 		return DROP_URPF;
 	verdict = filter(w, w->in, RULE_IN);
@@ -260,7 +260,7 @@ static enum drop_reason received(struct walk *w)
 		return verdict;
 	if (is_local)
 		return local(w, h);
-	return reason != DROP_NONE ? reason : leave_all(w, nh, w->p.dst);
+	return reason != DROP_NONE ? reason : leave_all(w, nh, addr_to4(&w->p.dst));
 }
 
 void walk(struct walk *w)

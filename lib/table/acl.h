@@ -3,11 +3,12 @@
  * Immutable once published; a worker reads it within one walk, found through the root pointer
  * (table/root.h). Control core code (filter test) reads it the same way. Writer: acl_write.h.
  *
- * Shape. A packet belongs to one *group*: direction x zone of the interface x scope (routed or
- * local) x fragment class. Each group has the rules that can match in it, in order, as one rte_acl
- * context; groups with the same rules share one context; a group whose first rule matches
- * everything (or that has no rule) has no context but a constant verdict; a large list has two
- * (acl_ctx.c says why). Ports, type and code are 0 in the key of a packet that has none.
+ * Shape. A packet belongs to one *group*: family x direction x zone of the interface x scope
+ * (routed or local) x fragment class. Each group has the rules that can match in it, in order, as
+ * one rte_acl context; groups of a family with the same rules share one context; a group whose
+ * first rule matches everything (or that has no rule) has no context but a constant verdict; a
+ * large list has two (acl_ctx.c says why). Ports, type and code are 0 in the key of a packet that
+ * has none.
  */
 #pragma once
 
@@ -18,7 +19,8 @@
 #include <rte_common.h>
 #include <stdint.h>
 
-#define ACL_GROUPS 24
+#define ACL_FAMILY_GROUPS 24
+#define ACL_GROUPS (2 * ACL_FAMILY_GROUPS) /* IPv4's, then IPv6's */
 #define ACL_BURST_MAX 256
 
 /* What a lookup looks at, built once per packet by the input node. 16 bytes, passed to rte_acl as
@@ -31,9 +33,9 @@ struct acl_key {
 };
 _Static_assert(sizeof(struct acl_key) == 16, "key is one vector");
 
-/* The same for IPv6. */
+/* The same for IPv6: one byte, then nine groups of four. */
 struct acl_key6 {
-	uint8_t class;
+	uint8_t class;  /* of the protocol behind the extension headers */
 	uint8_t pad[3]; /* zero */
 	uint8_t src[16], dst[16];
 	rte_be16_t sport, dport; /* ICMPv6: type and code, each as a 16-bit number */
@@ -52,7 +54,7 @@ struct acl_group {
 	struct rte_acl_ctx *ctx;  /* NULL: constant */
 	struct rte_acl_ctx *more; /* the other part of a large list, or NULL */
 	uint32_t constant;        /* verdict where ctx is NULL, or ctx and more find nothing */
-	uint32_t id;              /* groups with equal ids give equal answers for equal keys */
+	uint32_t id; /* groups of a family with equal ids give equal answers for equal keys */
 };
 
 struct acl {
@@ -64,10 +66,11 @@ struct acl {
 	struct rule *rule;           /* n_rules, for showing; file strings owned here */
 };
 
-static inline unsigned acl_group_of(unsigned dir, unsigned zone, unsigned scope, unsigned frag)
+static inline unsigned acl_group_of(
+	bool ip6, unsigned dir, unsigned zone, unsigned scope, unsigned frag)
 {
 	/* dir, zone and scope are 1 or 2 (wire/rule.h), frag 0 to 2 */
-	return (((dir - 1) * 2 + (zone - 1)) * 2 + (scope - 1)) * PACKET_FRAG_N + frag;
+	return (((ip6 * 2 + (dir - 1)) * 2 + (zone - 1)) * 2 + (scope - 1)) * PACKET_FRAG_N + frag;
 }
 
 static inline uint8_t acl_class(const struct acl *a, uint8_t proto, bool ack)
@@ -75,11 +78,10 @@ static inline uint8_t acl_class(const struct acl *a, uint8_t proto, bool ack)
 	return a->class[ack && proto == 6][proto];
 }
 
-/* Looks up n keys (n <= ACL_BURST_MAX), all of one group; out gets the verdicts. Any thread. */
-static inline void acl_classify(const struct acl *a, unsigned group,
-	const struct acl_key *const key[], uint32_t out[], unsigned n)
+/* Keys of the group's family. For acl_classify and acl_classify6. */
+static inline void acl_classify_keys(
+	const struct acl_group *g, const uint8_t *key[], uint32_t out[], unsigned n)
 {
-	const struct acl_group *g = &a->group[group];
 
 	if (g->ctx == NULL) {
 		for (unsigned i = 0; i < n; i++)
@@ -87,12 +89,12 @@ static inline void acl_classify(const struct acl *a, unsigned group,
 		return;
 	}
 	/* fails for bad arguments only */
-	rte_acl_classify(g->ctx, (const uint8_t **)(uintptr_t)key, out, n, 1);
+	rte_acl_classify(g->ctx, key, out, n, 1);
 	if (g->more != NULL) {
 		uint32_t other[ACL_BURST_MAX];
 
 		/* the smaller verdict but 0 is the earlier rule */
-		rte_acl_classify(g->more, (const uint8_t **)(uintptr_t)key, other, n, 1);
+		rte_acl_classify(g->more, key, other, n, 1);
 		for (unsigned i = 0; i < n; i++)
 			out[i] = RTE_MIN(out[i] - 1, other[i] - 1) + 1;
 	}
@@ -100,6 +102,20 @@ static inline void acl_classify(const struct acl *a, unsigned group,
 	 * leaves the tries early. */
 	for (unsigned i = 0; i < n; i++)
 		out[i] = out[i] ? out[i] : g->constant;
+}
+
+/* Looks up n keys (n <= ACL_BURST_MAX), all of one group; out gets the verdicts. Any thread. */
+static inline void acl_classify(const struct acl *a, unsigned group,
+	const struct acl_key *const key[], uint32_t out[], unsigned n)
+{
+	acl_classify_keys(&a->group[group], (const uint8_t **)(uintptr_t)key, out, n);
+}
+
+/* The same for a group of IPv6. */
+static inline void acl_classify6(const struct acl *a, unsigned group,
+	const struct acl_key6 *const key[], uint32_t out[], unsigned n)
+{
+	acl_classify_keys(&a->group[group], (const uint8_t **)(uintptr_t)key, out, n);
 }
 
 /* The verdict for one described packet (filter test, tests). Any thread. */

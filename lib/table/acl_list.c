@@ -1,5 +1,6 @@
 /* The filter compiler, first half: from the rules as configured to one list of rules per group
- * (direction x zone x scope x fragment class), and from the protocols that rules name to classes.
+ * (family x direction x zone x scope x fragment class), and from the protocols that rules name to
+ * classes.
  *
  * Called by acl_build, on the builder thread or at boot.
  */
@@ -7,25 +8,39 @@
 
 #include "wire/addr.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static uint8_t prefix_words(const struct prefix *p, uint32_t word[4])
+{
+	struct addr addr = addr_masked(&p->addr, p->len);
+
+	if (addr_is4(&p->addr)) {
+		word[0] = be32toh(addr.w[3]);
+		return (uint8_t)prefix_written_len(p);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		word[i] = be32toh(addr.w[i]);
+	return p->len;
+}
+
 int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t why_size)
 {
-	int slen = mask4_len(r->smask), dlen = mask4_len(r->dmask);
-
-	if (slen < 0 || dlen < 0) {
-		snprintf(why, why_size, "%s:%u: the %s mask has holes: expected a prefix mask",
-			r->file ? r->file : "", r->line, slen < 0 ? "source" : "destination");
+	if (rule_families(r) == 0) {
+		snprintf(why, why_size,
+			"%s:%u: source and destination are of two families: expected both IPv4 or "
+			"both IPv6",
+			r->file ? r->file : "", r->line);
 		return -EINVAL;
 	}
 	memset(m, 0, sizeof(*m));
-	m->slen = (uint8_t)slen;
-	m->dlen = (uint8_t)dlen;
-	m->src = r->src & r->smask;
-	m->dst = r->dst & r->dmask;
+	if (!r->any_addr) {
+		m->slen = prefix_words(&r->src, m->src);
+		m->dlen = prefix_words(&r->dst, m->dst);
+	}
 	m->proto = r->proto;
 	/* ICMP too with 16 bits: types end at 255 anyway, and "any" stays a wildcard */
 	m->n_sport = (uint8_t)rule_port_ranges(r->sport, UINT16_MAX, m->sport);
@@ -47,8 +62,11 @@ static bool can_match(const struct rule *r, const struct acl_match *m, unsigned 
 	unsigned frag = group % PACKET_FRAG_N;
 	unsigned scope = group / PACKET_FRAG_N % 2 + 1;
 	unsigned zone = group / PACKET_FRAG_N / 2 % 2 + 1;
-	unsigned dir = group / PACKET_FRAG_N / 4 + 1;
+	unsigned dir = group / PACKET_FRAG_N / 4 % 2 + 1;
+	unsigned family = group < ACL_FAMILY_GROUPS ? RULE_IP4 : RULE_IP6;
 
+	if (!(rule_families(r) & family))
+		return false;
 	if (!(r->dir & dir) || !(r->zone & zone) || !(r->scope & scope))
 		return false;
 	if (m->n_sport == 0 || m->n_dport == 0)
@@ -70,20 +88,23 @@ static bool can_match(const struct rule *r, const struct acl_match *m, unsigned 
 	return false;
 }
 
-/* The group's rules into list (room for n). How many rules stand behind the match-all, or 0. */
+/* The group's rules into list (room for n). How many more stand behind the match-all. */
 static uint32_t gather(struct acl_list *list, unsigned group, const struct rule *rules,
 	const struct acl_match *match, uint32_t n)
 {
+	uint32_t shadowed = 0;
+
 	for (uint32_t i = 0; i < n; i++) {
 		if (!can_match(&rules[i], &match[i], group))
 			continue;
-		if (match_all(&match[i])) {
+		if (list->rest != 0)
+			shadowed++;
+		else if (match_all(&match[i]))
 			list->rest = i + 1;
-			return n - i - 1;
-		}
-		list->rule[list->n++] = i;
+		else
+			list->rule[list->n++] = i;
 	}
-	return 0;
+	return shadowed;
 }
 
 static bool same_list(const struct acl_list *a, const struct acl_list *b)
@@ -148,7 +169,7 @@ int acl_lists_make(struct acl_list list[ACL_GROUPS], const struct rule *rules,
 		}
 		shadowed = gather(&list[g], g, rules, match, n);
 		drop_repeats(&list[g], match, seen, bits);
-		for (list[g].same = 0; list[g].same < g; list[g].same++)
+		for (list[g].same = g - g % ACL_FAMILY_GROUPS; list[g].same < g; list[g].same++)
 			if (list[list[g].same].same == list[g].same &&
 				same_list(&list[list[g].same], &list[g]))
 				break;

@@ -1,7 +1,8 @@
 /* Remembered lookups: a table of sets, each one cache line with two entries. The newer comes first
  * and pushes the older out, into the set beside it where that has room: a miss costs ten times a
- * hit, so that the one flow in forty that shares its set with two others would be felt. Called by
- * the filter nodes, on the owning worker.
+ * hit, so that the one flow in forty that shares its set with two others would be felt. Keys of
+ * IPv6 are too long for two in a line: their table has one entry in each, and otherwise works
+ * alike. Called by the filter nodes, on the owning worker.
  */
 #include "table/acl_memo.h"
 
@@ -12,6 +13,8 @@
 
 #define SET_BITS 12
 #define SETS (1u << SET_BITS)
+#define PLACE6_BITS 13
+#define PLACES6 (1u << PLACE6_BITS)
 #define JUDGE_AFTER 4096 /* packets, then: did remembering pay? */
 #define REST 65536       /* packets for which it is not tried when it didn't */
 
@@ -27,10 +30,27 @@ struct set {
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct set) == RTE_CACHE_LINE_SIZE, "one line per set");
 
+struct key6 {
+	uint64_t q[5];
+};
+_Static_assert(sizeof(struct key6) == sizeof(struct acl_key6), "the whole key");
+
+struct entry6 {
+	struct key6 key;
+	uint64_t tag;
+	uint32_t verdict;
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct entry6) == RTE_CACHE_LINE_SIZE, "one line per entry");
+
+struct judgement {
+	uint32_t seen, hits; /* since the last one */
+	uint32_t rest;       /* packets yet to be looked up directly */
+};
+
 struct acl_memo {
 	struct set set[SETS];
-	uint32_t seen, hits; /* since the last judgement */
-	uint32_t rest;       /* packets yet to be looked up directly */
+	struct entry6 entry6[PLACES6];
+	struct judgement ip4, ip6;
 };
 
 struct acl_memo *acl_memo_new(int socket)
@@ -111,14 +131,24 @@ static unsigned learn(struct acl_memo *m, const struct acl *a, unsigned group,
 	return n_unknown;
 }
 
-static void judge(struct acl_memo *m, unsigned n, unsigned hits)
+static void judge(struct judgement *j, unsigned n, unsigned hits)
 {
-	m->seen += n;
-	m->hits += hits;
-	if (m->seen < JUDGE_AFTER)
+	j->seen += n;
+	j->hits += hits;
+	if (j->seen < JUDGE_AFTER)
 		return;
-	m->rest = m->hits < m->seen / 2 ? REST : 0;
-	m->seen = m->hits = 0;
+	j->rest = j->hits < j->seen / 2 ? REST : 0;
+	j->seen = j->hits = 0;
+}
+
+/* Whether the keys are to be looked up directly: they have one verdict, or remembering didn't pay.
+ */
+static inline bool resting(struct judgement *j, const struct acl_group *group, unsigned n)
+{
+	if (group->ctx != NULL && j->rest == 0)
+		return false;
+	j->rest -= RTE_MIN(j->rest, n);
+	return true;
 }
 
 void acl_memo_classify(struct acl_memo *m, const struct acl *a, unsigned group,
@@ -128,8 +158,7 @@ void acl_memo_classify(struct acl_memo *m, const struct acl *a, unsigned group,
 	uint64_t tag = a->serial << 8 | a->group[group].id;
 	unsigned n_missed = 0;
 
-	if (a->group[group].ctx == NULL || m->rest > 0) {
-		m->rest -= RTE_MIN(m->rest, n);
+	if (resting(&m->ip4, &a->group[group], n)) {
 		acl_classify(a, group, key, out, n);
 		return;
 	}
@@ -153,5 +182,85 @@ void acl_memo_classify(struct acl_memo *m, const struct acl *a, unsigned group,
 	}
 	if (n_missed > 0)
 		n_missed = learn(m, a, group, key, out, missed, where, n_missed);
-	judge(m, n, n - n_missed);
+	judge(&m->ip4, n, n - n_missed);
+}
+
+static inline uint32_t place_of(const struct key6 *k, uint64_t tag)
+{
+	uint64_t h = (k->q[0] ^ tag << 40) * 0x9e3779b97f4a7c15 + k->q[1] * 0xc2b2ae3d27d4eb4f +
+		     k->q[2] * 0x165667b19e3779f9 + k->q[3] * 0xd6e8feb86659fd93 +
+		     k->q[4] * 0xa0761d6478bd642f;
+
+	return (uint32_t)((h ^ h >> 29) * 0xbf58476d1ce4e5b9 >> (64 - PLACE6_BITS));
+}
+
+static inline bool entry6_is(const struct entry6 *e, const struct key6 *k, uint64_t tag)
+{
+	return ((e->key.q[0] ^ k->q[0]) | (e->key.q[1] ^ k->q[1]) | (e->key.q[2] ^ k->q[2]) |
+		       (e->key.q[3] ^ k->q[3]) | (e->key.q[4] ^ k->q[4]) | (e->tag ^ tag)) == 0;
+}
+
+/* As learn; what falls out of a place goes to the one beside. */
+static unsigned learn6(struct acl_memo *m, const struct acl *a, unsigned group,
+	const struct acl_key6 *const key[], uint32_t out[], uint16_t missed[],
+	const uint16_t where[], unsigned n)
+{
+	const struct acl_key6 *unknown_key[ACL_BURST_MAX];
+	uint32_t verdict[ACL_BURST_MAX];
+	struct entry6 new = {.tag = a->serial << 8 | a->group[group].id};
+	unsigned n_unknown = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct entry6 *beside = &m->entry6[where[missed[i]] ^ 1];
+
+		memcpy(&new.key, key[missed[i]], sizeof(new.key));
+		if (entry6_is(beside, &new.key, new.tag)) {
+			out[missed[i]] = beside->verdict;
+			continue;
+		}
+		unknown_key[n_unknown] = key[missed[i]];
+		missed[n_unknown++] = missed[i];
+	}
+	if (n_unknown > 0)
+		acl_classify6(a, group, unknown_key, verdict, n_unknown);
+	for (unsigned i = 0; i < n_unknown; i++) {
+		struct entry6 *e = &m->entry6[where[missed[i]]];
+
+		memcpy(&new.key, unknown_key[i], sizeof(new.key));
+		new.verdict = out[missed[i]] = verdict[i];
+		if (e->tag >> 8 == a->serial)
+			m->entry6[where[missed[i]] ^ 1] = *e;
+		*e = new;
+	}
+	return n_unknown;
+}
+
+void acl_memo_classify6(struct acl_memo *m, const struct acl *a, unsigned group,
+	const struct acl_key6 *const key[], uint32_t out[], unsigned n)
+{
+	uint16_t where[ACL_BURST_MAX], missed[ACL_BURST_MAX];
+	uint64_t tag = a->serial << 8 | a->group[group].id;
+	unsigned n_missed = 0;
+	struct key6 k;
+
+	if (resting(&m->ip6, &a->group[group], n)) {
+		acl_classify6(a, group, key, out, n);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(&k, key[i], sizeof(k));
+		where[i] = (uint16_t)place_of(&k, tag);
+		rte_prefetch0(&m->entry6[where[i]]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct entry6 *e = &m->entry6[where[i]];
+
+		memcpy(&k, key[i], sizeof(k));
+		out[i] = e->verdict;
+		if (unlikely(!entry6_is(e, &k, tag)))
+			missed[n_missed++] = (uint16_t)i;
+	}
+	if (n_missed > 0)
+		n_missed = learn6(m, a, group, key, out, missed, where, n_missed);
+	judge(&m->ip6, n, n - n_missed);
 }

@@ -11,7 +11,7 @@
 
 struct acl_memo;
 
-/* On the given NUMA socket; 256 KB. NULL when out of memory. Control core, at boot. */
+/* On the given NUMA socket; 768 KB. NULL when out of memory. Control core, at boot. */
 struct acl_memo *acl_memo_new(int socket);
 void acl_memo_free(struct acl_memo *m);
 
@@ -19,3 +19,6 @@ void acl_memo_free(struct acl_memo *m);
  * them up directly for a while. The owning worker only. */
 void acl_memo_classify(struct acl_memo *m, const struct acl *a, unsigned group,
 	const struct acl_key *const key[], uint32_t out[], unsigned n);
+/* The same for a group of IPv6. */
+void acl_memo_classify6(struct acl_memo *m, const struct acl *a, unsigned group,
+	const struct acl_key6 *const key[], uint32_t out[], unsigned n);

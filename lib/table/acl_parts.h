@@ -8,26 +8,29 @@
 #include "table/acl_write.h"
 
 /* What a rule matches within its group, in one normal form: two rules with equal bytes match the
- * same packets. No padding, so that memcmp compares it. */
+ * same packets of a family. No padding, so that memcmp compares it. */
 struct acl_match {
-	uint32_t src, dst;        /* bits outside the prefix are 0 */
-	uint8_t slen, dlen;       /* prefix lengths */
+	/* Host byte order, the address's first word first; bits outside the prefix are 0. IPv4: its
+	 * one word, then 0. A rule for both families: 0. */
+	uint32_t src[4], dst[4];
+	uint8_t slen, dlen;       /* prefix lengths in the rule's family: IPv4 0 to 32 */
 	uint8_t n_sport, n_dport; /* ranges, 0 to 2; 0: the rule can't match */
 	uint16_t proto;           /* as in struct rule */
 	uint16_t zero;
 	struct rule_range sport[2], dport[2];
 };
-_Static_assert(sizeof(struct acl_match) == 32, "no padding");
+_Static_assert(sizeof(struct acl_match) == 56, "no padding");
 
 /* The rules of a group in order, as indices of rules, up to its first match-all. */
 struct acl_list {
 	uint32_t *rule; /* NULL where n is 0 or the list is that of an earlier group */
 	uint32_t n;
 	uint32_t rest; /* verdict where none of them matches: the match-all's, or 0 */
-	uint32_t same; /* the first group with this very list; its own number if there is none */
+	/* the first group of the family with this very list; its own number if there is none */
+	uint32_t same;
 };
 
-/* 0, or -EINVAL (a mask with holes, with the sentence in why). */
+/* 0, or -EINVAL (addresses of two families, with the sentence in why). */
 int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t why_size);
 
 /* Fills the lists of all groups from the n rules and their matches; counts shadowed rules into
@@ -40,10 +43,11 @@ void acl_lists_fini(struct acl_list list[ACL_GROUPS]);
 int acl_classes_make(
 	struct acl *a, const struct rule *rules, uint32_t n, char *why, size_t why_size);
 
-/* One list, not empty, as the contexts of a group, ready for lookups. Adds to stats. 0 or -errno
- * with the sentence; the group has no context then. */
-int acl_ctx_make(const struct acl *a, struct acl_group *group, const struct acl_list *list,
-	const struct acl_match *match, struct acl_build_stats *stats, char *why, size_t why_size);
+/* One list, not empty, as the contexts of a group of that family, ready for lookups. Adds to stats.
+ * 0 or -errno with the sentence; the group has no context then. */
+int acl_ctx_make(const struct acl *a, bool ip6, struct acl_group *group,
+	const struct acl_list *list, const struct acl_match *match, struct acl_build_stats *stats,
+	char *why, size_t why_size);
 
 /* What is taken of the DPDK heap, over all sockets: rte_acl doesn't tell the size of its tables. */
 size_t acl_heap_bytes(void);

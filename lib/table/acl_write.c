@@ -125,7 +125,8 @@ static int make_groups(struct acl *a, const struct acl_match *match, struct acl_
 		if (list[g].n == 0)
 			continue;
 		tell(progress, done++, of);
-		rc = acl_ctx_make(a, group, &list[g], match, stats, why, why_size);
+		rc = acl_ctx_make(
+			a, g >= ACL_FAMILY_GROUPS, group, &list[g], match, stats, why, why_size);
 		if (rc != 0)
 			goto out;
 	}

@@ -2,6 +2,7 @@
 #include "wire/addr.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,10 +83,19 @@ struct addr addr_last(const struct addr *addr, unsigned len)
 
 bool prefix_holds(const struct prefix *prefix, const struct addr *addr)
 {
-	struct addr a = addr_masked(addr, prefix->len);
-	struct addr p = addr_masked(&prefix->addr, prefix->len);
+	uint64_t high = be64toh(prefix->addr.q[0] ^ addr->q[0]);
+	uint64_t low = be64toh(prefix->addr.q[1] ^ addr->q[1]);
+	unsigned len = prefix->len;
 
-	return addr_is4(&prefix->addr) == addr_is4(addr) && addr_equal(&a, &p);
+	if (len <= 64)
+		low = 0;
+	else if (len < 128)
+		low >>= 128 - len;
+	if (len == 0)
+		high = 0;
+	else if (len < 64)
+		high >>= 64 - len;
+	return (high | low) == 0 && addr_is4(&prefix->addr) == addr_is4(addr);
 }
 
 bool prefix_overlap(const struct prefix *a, const struct prefix *b)
@@ -145,6 +155,32 @@ char *prefix_format(const struct prefix *prefix, char *buf)
 	addr_format(&prefix->addr, buf);
 	snprintf(buf + strlen(buf), 5, "/%u", prefix_written_len(prefix) & 255u);
 	return buf;
+}
+
+int prefix_set_mask(struct prefix *prefix, const struct addr *mask)
+{
+	static const struct addr ones = {.q = {UINT64_MAX, UINT64_MAX}};
+	bool is4 = addr_is4(mask);
+	struct addr same;
+	unsigned len = 0;
+
+	if (is4 != addr_is4(&prefix->addr))
+		return -EAFNOSUPPORT;
+	if (is4) {
+		int len4 = mask4_len(addr_to4(mask));
+
+		if (len4 < 0)
+			return -EINVAL;
+		prefix->len = (uint8_t)(96 + len4);
+		return 0;
+	}
+	for (unsigned i = 0; i < sizeof(mask->b); i++)
+		len += (unsigned)__builtin_popcount(mask->b[i]);
+	same = addr_masked(&ones, len);
+	if (!addr_equal(&same, mask))
+		return -EINVAL;
+	prefix->len = (uint8_t)len;
+	return 0;
 }
 
 static int hex(char c)

@@ -149,5 +149,9 @@ static inline uint32_t mask4(unsigned len)
 	return len ? UINT32_MAX << (32 - len) : 0;
 }
 
+/* Gives the prefix the length of a mask such as 255.255.0.0 or ffff:ffff::. 0, -EAFNOSUPPORT when
+ * the mask is of the other family, -EINVAL when it has holes. */
+int prefix_set_mask(struct prefix *prefix, const struct addr *mask);
+
 /* The length of a contiguous mask, or -1 when the mask has holes. */
 int mask4_len(uint32_t mask);

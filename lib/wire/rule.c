@@ -1,8 +1,6 @@
 /* One filter rule as a plain value: its meaning and its text. See rule.h. */
 #include "wire/rule.h"
 
-#include "wire/addr.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -44,10 +42,15 @@ unsigned rule_port_ranges(struct rule_port port, uint16_t max, struct rule_range
 	return n;
 }
 
+static bool same_prefix(const struct prefix *a, const struct prefix *b)
+{
+	return addr_equal(&a->addr, &b->addr) && a->len == b->len;
+}
+
 bool rule_same(const struct rule *a, const struct rule *b)
 {
-	return a->src == b->src && a->smask == b->smask && a->dst == b->dst &&
-	       a->dmask == b->dmask && a->proto == b->proto && a->sport.op == b->sport.op &&
+	return same_prefix(&a->src, &b->src) && same_prefix(&a->dst, &b->dst) &&
+	       a->any_addr == b->any_addr && a->proto == b->proto && a->sport.op == b->sport.op &&
 	       a->sport.value == b->sport.value && a->dport.op == b->dport.op &&
 	       a->dport.value == b->dport.value && a->zone == b->zone && a->scope == b->scope &&
 	       a->dir == b->dir && a->frag == b->frag && a->permit == b->permit &&
@@ -57,8 +60,11 @@ bool rule_same(const struct rule *a, const struct rule *b)
 uint64_t rule_hash(const struct rule *r)
 {
 	uint64_t part[] = {
-		(uint64_t)r->src << 32 | r->smask,
-		(uint64_t)r->dst << 32 | r->dmask,
+		r->src.addr.q[0],
+		r->src.addr.q[1],
+		r->dst.addr.q[0],
+		r->dst.addr.q[1],
+		(uint64_t)r->src.len << 16 | (uint64_t)r->dst.len << 8 | r->any_addr,
 		(uint64_t)r->proto << 48 | (uint64_t)r->sport.op << 40 |
 			(uint64_t)r->dport.op << 32 | (uint32_t)r->sport.value << 16 |
 			r->dport.value,
@@ -82,7 +88,7 @@ static const char *proto_name(uint16_t proto, char buf[8])
 		return "all";
 	case RULE_PROTO_TCP_ACK:
 		return "tcp/ack";
-	case 1:
+	case RULE_PROTO_ICMP:
 		return "icmp";
 	case 4:
 		return "ipip";
@@ -94,12 +100,32 @@ static const char *proto_name(uint16_t proto, char buf[8])
 		return "esp";
 	case 51:
 		return "ah";
+	case RULE_PROTO_ICMP6:
+		return "icmpv6";
 	case 89:
 		return "ospf";
 	default:
 		snprintf(buf, 8, "%u", proto);
 		return buf;
 	}
+}
+
+#define PREFIX_TEXT (ADDR_STRLEN + ADDR4_STRLEN) /* address, blank, mask or length */
+
+/* IPv4 with its mask, IPv6 with its length. */
+static const char *prefix_text(const struct rule *r, const struct prefix *p, char buf[PREFIX_TEXT])
+{
+	char addr[ADDR_STRLEN], mask[ADDR4_STRLEN];
+
+	if (r->any_addr)
+		return "any any";
+	addr_format(&p->addr, addr);
+	if (addr_is4(&p->addr))
+		snprintf(buf, PREFIX_TEXT, "%s %s", addr,
+			addr4_format(mask4(prefix_written_len(p)), mask));
+	else
+		snprintf(buf, PREFIX_TEXT, "%s %u", addr, p->len);
+	return buf;
 }
 
 char *rule_format(const struct rule *r, char *buf, size_t size)
@@ -109,15 +135,13 @@ char *rule_format(const struct rule *r, char *buf, size_t size)
 	static const char *const scope[] = {"none", "route", "local", "both"};
 	static const char *const dir[] = {"none", "inbound", "outbound", "both"};
 	static const char *const frag[] = {"yes", "no", "only", "headers"};
-	char src[ADDR4_STRLEN], smask[ADDR4_STRLEN], dst[ADDR4_STRLEN], dmask[ADDR4_STRLEN];
-	char proto[8], tunnel[16] = "";
+	char src[PREFIX_TEXT], dst[PREFIX_TEXT], proto[8], tunnel[16] = "";
 
 	if (r->tunnel != RULE_TUNNEL_ANY)
 		snprintf(tunnel, sizeof(tunnel), " t=%u", r->tunnel);
-	snprintf(buf, size, "%s %s %s %s %s %s %s %u %s %u %s %s %s l=%s f=%s%s",
-		r->permit ? "permit" : "deny", addr4_format(r->src, src),
-		addr4_format(r->smask, smask), addr4_format(r->dst, dst),
-		addr4_format(r->dmask, dmask), proto_name(r->proto, proto), op[r->sport.op],
+	snprintf(buf, size, "%s %s %s %s %s %u %s %u %s %s %s l=%s f=%s%s",
+		r->permit ? "permit" : "deny", prefix_text(r, &r->src, src),
+		prefix_text(r, &r->dst, dst), proto_name(r->proto, proto), op[r->sport.op],
 		r->sport.value, op[r->dport.op], r->dport.value, zone[r->zone & 3],
 		scope[r->scope & 3], dir[r->dir & 3], r->log ? "yes" : "no", frag[r->frag & 3],
 		tunnel);
@@ -158,8 +182,7 @@ bool rule_matches(const struct rule *r, const struct rule_packet *p)
 		return false;
 	if (p->frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
 		return false;
-	if ((p->src & r->smask) != (r->src & r->smask) ||
-		(p->dst & r->dmask) != (r->dst & r->dmask))
+	if (!r->any_addr && (!prefix_holds(&r->src, &p->src) || !prefix_holds(&r->dst, &p->dst)))
 		return false;
 	if (r->tunnel != RULE_TUNNEL_ANY && r->tunnel != p->tunnel)
 		return false;

@@ -5,11 +5,16 @@
  */
 #pragma once
 
+#include "wire/addr.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define RULES_MAX 131072 /* rules in one filter, all files together */
+
+#define RULE_PROTO_ICMP 1
+#define RULE_PROTO_ICMP6 58
 
 enum rule_proto_special {
 	RULE_PROTO_ALL = 256,     /* any protocol */
@@ -37,18 +42,20 @@ enum rule_frag {
 enum { RULE_SECURE = 1, RULE_NONSECURE = 2, RULE_ZONE_BOTH = 3 };
 enum { RULE_ROUTE = 1, RULE_LOCAL = 2, RULE_SCOPE_BOTH = 3 };
 enum { RULE_IN = 1, RULE_OUT = 2, RULE_DIR_BOTH = 3 };
+enum { RULE_IP4 = 1, RULE_IP6 = 2, RULE_FAMILY_BOTH = 3 };
 
 #define RULE_TUNNEL_ANY UINT32_MAX /* t= not given: within tunnels and without */
 
-/* For ICMP sport is the type and dport the code, both at most 255. */
+/* For ICMP and ICMPv6 sport is the type and dport the code, both at most 255. */
 struct rule_port {
 	uint8_t op; /* enum rule_op */
 	uint16_t value;
 };
 
 struct rule {
-	uint32_t src, smask, dst, dmask; /* host byte order, as written; masks contiguous */
-	uint16_t proto;                  /* IP protocol 0 to 255, or enum rule_proto_special */
+	struct prefix src, dst; /* of one family, which is the rule's; host bits as written */
+	bool any_addr;          /* any addresses of either family: src and dst say nothing */
+	uint16_t proto;         /* IP protocol 0 to 255, or enum rule_proto_special */
 	struct rule_port sport, dport;
 	uint8_t zone;     /* RULE_SECURE | RULE_NONSECURE */
 	uint8_t scope;    /* RULE_ROUTE | RULE_LOCAL */
@@ -68,8 +75,24 @@ struct rule_range {
 };
 unsigned rule_port_ranges(struct rule_port port, uint16_t max, struct rule_range ranges[2]);
 
+/* The families whose packets the rule can match, as a bit set; 0 when src and dst are of two. */
+static inline unsigned rule_families(const struct rule *r)
+{
+	bool src4 = addr_is4(&r->src.addr), dst4 = addr_is4(&r->dst.addr);
+
+	if (r->any_addr)
+		return RULE_FAMILY_BOTH;
+	return src4 != dst4 ? 0 : src4 ? RULE_IP4 : RULE_IP6;
+}
+
+/* ICMP is of IPv4 alone, and ICMPv6 of IPv6. */
+static inline bool rule_proto_is_icmp(uint16_t proto)
+{
+	return proto == RULE_PROTO_ICMP || proto == RULE_PROTO_ICMP6;
+}
+
 /* Protocols whose first four bytes are a source and a destination port. A rule may name ports with
- * these alone, type and code with ICMP alone; conf refuses anything else. */
+ * these alone, type and code with ICMP and ICMPv6 alone; conf refuses anything else. */
 static inline bool rule_proto_has_ports(uint16_t proto)
 {
 	return proto == 6 || proto == 17 || proto == 33 || proto == 132 || proto == 136 ||
@@ -97,8 +120,8 @@ char *rule_format(const struct rule *r, char *buf, size_t size);
 enum rule_packet_frag { PACKET_WHOLE, PACKET_FIRST_FRAGMENT, PACKET_LATER_FRAGMENT, PACKET_FRAG_N };
 
 struct rule_packet {
-	uint32_t src, dst; /* host byte order */
-	uint8_t proto;
+	struct addr src, dst;  /* of one family */
+	uint8_t proto;         /* IPv6: the one behind the extension headers */
 	bool ack;              /* TCP with the ACK bit */
 	uint16_t sport, dport; /* host byte order; ICMP type and code; 0 in later fragments */
 	uint8_t frag;          /* enum rule_packet_frag */

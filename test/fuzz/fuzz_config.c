@@ -71,7 +71,7 @@ static void check(const struct conf *conf)
 		must(conf->neighs[i].iface < conf->n_ifaces &&
 			!addr_is_unspecified(&conf->neighs[i].addr));
 	for (uint32_t i = 0; i < conf->n_rules; i++)
-		must(conf->rules[i].file && mask4_len(conf->rules[i].smask) >= 0);
+		must(conf->rules[i].file && rule_families(&conf->rules[i]) != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

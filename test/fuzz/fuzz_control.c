@@ -48,7 +48,8 @@ static void prepare(void)
 	i[1] = (struct iface){.id = 1, .zone = RULE_SECURE, .flags = IFACE_UP, .name = "lan0"};
 	i[2] = (struct iface){.id = 2, .zone = RULE_NONSECURE, .flags = IFACE_UP, .name = "wan0"};
 	small.ports.n_ifaces = 3;
-	small.rule[0] = (struct rule){.zone = 3, .scope = 3, .dir = 3, .permit = true, .file = "r"};
+	small.rule[0] = (struct rule){
+		.any_addr = true, .zone = 3, .scope = 3, .dir = 3, .permit = true, .file = "r"};
 	small.rule[1] = small.rule[0];
 	small.verdict[1].permit = 1;
 	small.acl = (struct acl){.n_rules = 2, .rule = small.rule, .verdict = small.verdict};

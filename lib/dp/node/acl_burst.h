@@ -1,42 +1,64 @@
-/* What acl_in and acl_out share: the lookup of a burst whose packets may belong to several groups,
- * and the counting of rules. Worker.
+/* What acl_in and acl_out share: the lookup of a burst whose packets may belong to several groups
+ * and to both families, and the counting of rules. Worker.
  */
 #pragma once
 
 #include "dp/node/nodes.h"
 
+/* Verdicts of n packets, all of one group. */
+static inline void acl_burst_one(
+	struct worker *w, void *const objs[], unsigned group, uint32_t verdict[], unsigned n)
+{
+	const struct acl *acl = w->root->acl;
+	bool known = acl->group[group].ctx == NULL; /* one verdict holds for all keys */
+
+	if (group < ACL_FAMILY_GROUPS) {
+		const struct acl_key *key[WALK_PACKETS_MAX];
+
+		for (unsigned i = 0; i < n && !known; i++)
+			key[i] = &meta_of(objs[i])->key;
+		acl_memo_classify(w->acl_memo, acl, group, key, verdict, n);
+	} else {
+		const struct acl_key6 *key[WALK_PACKETS_MAX];
+
+		for (unsigned i = 0; i < n && !known; i++)
+			key[i] = &meta_of(objs[i])->key6;
+		acl_memo_classify6(w->acl_memo, acl, group, key, verdict, n);
+	}
+}
+
 /* Packets of several groups: group by group. */
 static __rte_noinline void acl_burst_mixed(
 	struct worker *w, void **objs, const uint8_t group[], uint32_t verdict[], unsigned n)
 {
-	const struct acl_key *key[WALK_PACKETS_MAX];
+	void *member[WALK_PACKETS_MAX];
 	uint16_t at[WALK_PACKETS_MAX];
-	uint32_t found[WALK_PACKETS_MAX], done = 0;
+	uint32_t found[WALK_PACKETS_MAX];
+	uint64_t done = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned members = 0;
 
-		if (done & 1u << group[i])
+		if (done & UINT64_C(1) << group[i])
 			continue;
-		done |= 1u << group[i];
+		done |= UINT64_C(1) << group[i];
 		for (unsigned j = i; j < n; j++) {
 			if (group[j] != group[i])
 				continue;
-			key[members] = &meta_of(objs[j])->key;
+			member[members] = objs[j];
 			at[members++] = (uint16_t)j;
 		}
-		acl_memo_classify(w->acl_memo, w->root->acl, group[i], key, found, members);
+		acl_burst_one(w, member, group[i], found, members);
 		for (unsigned j = 0; j < members; j++)
 			verdict[at[j]] = found[j];
 	}
 }
-_Static_assert(ACL_GROUPS <= 32, "done has a bit per group");
+_Static_assert(ACL_GROUPS <= 64, "done has a bit per group");
 
 /* Verdicts of n packets, packet i in group[i]. */
 static inline void acl_burst(
 	struct worker *w, void **objs, const uint8_t group[], uint32_t verdict[], unsigned n)
 {
-	const struct acl_key *key[WALK_PACKETS_MAX];
 	uint8_t mixed = 0;
 
 	if (unlikely(n == 0))
@@ -47,10 +69,7 @@ static inline void acl_burst(
 		acl_burst_mixed(w, objs, group, verdict, n);
 		return;
 	}
-	if (w->root->acl->group[group[0]].ctx != NULL) /* else one verdict holds for all keys */
-		for (unsigned i = 0; i < n; i++)
-			key[i] = &meta_of(objs[i])->key;
-	acl_memo_classify(w->acl_memo, w->root->acl, group[0], key, verdict, n);
+	acl_burst_one(w, objs, group[0], verdict, n);
 }
 
 /* The rule permits and does not log: nothing more to do for it. */

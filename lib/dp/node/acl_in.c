@@ -61,7 +61,8 @@ static uint16_t process(
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct meta *meta = meta_of(objs[i]);
 
-		group[i] = (uint8_t)acl_group_of(RULE_IN, meta->zone_in, meta->scope, meta->frag);
+		group[i] = (uint8_t)acl_group_of(
+			meta->flags & META_IP6, RULE_IN, meta->zone_in, meta->scope, meta->frag);
 		meta->group_in = group[i];
 	}
 	acl_burst(w, objs, group, verdict, nb_objs);

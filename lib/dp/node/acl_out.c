@@ -16,7 +16,8 @@ static bool groups(const struct acl *acl, void **objs, uint8_t group[], unsigned
 	for (unsigned i = 0; i < n; i++) {
 		const struct meta *meta = meta_of(objs[i]);
 
-		group[i] = (uint8_t)acl_group_of(RULE_OUT, meta->zone_out, meta->scope, meta->frag);
+		group[i] = (uint8_t)acl_group_of(
+			meta->flags & META_IP6, RULE_OUT, meta->zone_out, meta->scope, meta->frag);
 		known &= !(meta->flags & META_OURS) &
 			 (acl->group[meta->group_in].id == acl->group[group[i]].id);
 	}

@@ -60,15 +60,21 @@ static const char *line(unsigned field, const char *word)
 	return buf;
 }
 
+static void assert_prefix(const struct prefix *p, const char *text)
+{
+	char buf[PREFIX_STRLEN];
+
+	assert_string_equal(prefix_format(p, buf), text);
+}
+
 static void every_field(void **state)
 {
 	struct rule r = one(line(13, ""));
 
 	assert_true(r.permit);
-	assert_int_equal(r.src, 0x09000000);
-	assert_int_equal(r.smask, 0xff000000);
-	assert_int_equal(r.dst, 0xc0a80000);
-	assert_int_equal(r.dmask, 0xffff0000);
+	assert_prefix(&r.src, "9.0.0.0/8");
+	assert_prefix(&r.dst, "192.168.0.0/16");
+	assert_false(r.any_addr);
 	assert_int_equal(r.proto, 6);
 	assert_int_equal(r.sport.op, RULE_OP_EQ);
 	assert_int_equal(r.sport.value, 1000);
@@ -122,6 +128,82 @@ static void every_word(void **state)
 	WORD(13, "t=0 f=only l=yes", log, true);
 	WORD(13, "t=0 f=only l=yes", frag, RULE_FRAG_ONLY);
 	WORD(13, "t=0 f=only l=yes", tunnel, 0);
+}
+
+/* The words of the addresses, and what becomes of them. */
+static void addresses(void **state)
+{
+	static const struct {
+		const char *words, *src, *dst;
+	} cases[] = {
+		{"2001:db8:: ffff:ffff:: 2001:db8:1::1 128", "2001:db8::/32", "2001:db8:1::1/128"},
+		{"2001:DB8::1 64 :: ::", "2001:db8::1/64", "::/0"},
+		{":: 0 fe80:: ffc0::", "::/0", "fe80::/10"},
+		{"2001:db8:0:0:8000:: 65 ::1 ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
+			"2001:db8:0:0:8000::/65", "::1/127"},
+		{"any any 2001:db8:: 32", "::/0", "2001:db8::/32"},
+		{"2001:db8:: 32 ANY Any", "2001:db8::/32", "::/0"},
+		{"any any 9.0.0.0 255.0.0.0", "0.0.0.0/0", "9.0.0.0/8"},
+	};
+	char text[256];
+	struct rule r;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "permit %s all any 0 any 0 both both both",
+			cases[i].words);
+		r = one(text);
+		assert_prefix(&r.src, cases[i].src);
+		assert_prefix(&r.dst, cases[i].dst);
+		assert_false(r.any_addr);
+	}
+	r = one("permit any any any any tcp any 0 eq 22 both both both");
+	assert_true(r.any_addr);
+	r = one("permit any any any any icmp eq 8 any 0 both both both");
+	assert_prefix(&r.src, "0.0.0.0/0");
+	r = one("permit any any any any icmpv6 eq 128 any 0 both both both");
+	assert_prefix(&r.src, "::/0");
+	assert_int_equal(r.proto, 58);
+	assert_int_equal(r.sport.value, 128);
+}
+
+static void address_mistakes(void **state)
+{
+	static const struct {
+		const char *words, *setting, *text;
+	} cases[] = {
+		{"2001:db8::g 32 :: 0 all", "src", "found \"2001:db8::g\", expected a source"},
+		{"2001:db8::1%eth0 32 :: 0 all", "src", "expected a source"},
+		{"::ffff:9.0.0.0 104 :: 0 all", "src", "expected a source"},
+		{"2001:db8:: 129 :: 0 all", "src-mask", "a length from 0 to 128 or a mask such as"},
+		{"2001:db8:: 255.0.0.0 :: 0 all", "src-mask", "a length from 0 to 128 or a mask"},
+		{"2001:db8:: ffff:0:ffff:: :: 0 all", "src-mask",
+			"a mask without holes, such as ffff"},
+		{":: 0 :: ::1 all", "dst-mask", "a mask without holes, such as ffff"},
+		{"9.0.0.0 8 0.0.0.0 0.0.0.0 all", "src-mask",
+			"a source mask such as 255.255.255.0"},
+		{"9.0.0.0 ff00:: 0.0.0.0 0.0.0.0 all", "src-mask", "a source mask such as"},
+		{"9.0.0.0 255.0.0.0 :: 0 all", "dst",
+			"of two families, expected both IPv4 or both IPv6"},
+		{"any 0 any any all", "src-mask", "found \"0\", expected any"},
+		{":: 0 any 0 all", "dst-mask", "found \"0\", expected any"},
+		{":: any :: 0 all", "src-mask", "a length from 0 to 128"},
+		{":: 0 :: 0 icmp", "protocol", "expected icmpv6 with IPv6 addresses"},
+		{":: 0 :: 0 1", "protocol", "expected icmpv6 with IPv6 addresses"},
+		{"0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0 icmpv6", "protocol", "expected icmp with IPv4"},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+
+		setup(NULL);
+		snprintf(
+			text, sizeof(text), "permit %s any 0 any 0 both both both", cases[i].words);
+		assert_true(parse(text) < 0);
+		expect(&errs, false,
+			(struct want[]){{1, cases[i].setting, cases[i].text}, {0, 0, 0}});
+		teardown(NULL);
+	}
+	setup(NULL);
 }
 
 static void protocols_without_ports(void **state)
@@ -286,14 +368,38 @@ static void warnings(void **state)
 	assert_int_equal(
 		parse("permit 192.168.0.0 0.0.0.0 10.1.2.3 255.0.0.0 tcp lt 0 gt 65535 both "
 		      "both both\n"
-		      "deny 0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0 icmp gt 255 any 7 both both both\n"),
+		      "deny 0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0 icmp gt 255 any 7 both both both\n"
+		      "deny 2001:db8::1 32 :: 0 icmpv6 gt 255 any 7 both both both\n"),
 		0);
 	expect(&errs, true,
 		(struct want[]){{1, "src", "192.168.0.0 has bits beyond the mask 0.0.0.0"},
 			{1, "dst", "matches as with 10.0.0.0"},
 			{1, "sport", "nothing is lt 0: the rule can never match"},
 			{1, "dport", "nothing is gt 65535"}, {2, "sport", "nothing is gt 255"},
-			{0, 0, 0}});
+			{3, "src", "2001:db8::1 has bits beyond the length 32"},
+			{3, "sport", "nothing is gt 255"}, {0, 0, 0}});
+}
+
+/* Addresses of a family that the protocol permits, or any of both. */
+static void draw_addresses(struct rule *r, unsigned *seed)
+{
+	unsigned kind = (unsigned)rand_r(seed) % 3;
+
+	if (kind == 0 && !rule_proto_is_icmp(r->proto)) {
+		r->any_addr = true;
+	} else if (r->proto == RULE_PROTO_ICMP || (kind == 1 && r->proto != RULE_PROTO_ICMP6)) {
+		r->src.addr = addr_of4((uint32_t)rand_r(seed) << 8);
+		r->dst.addr = addr_of4((uint32_t)rand_r(seed) << 8);
+		r->src.len = (uint8_t)(96 + rand_r(seed) % 33);
+		r->dst.len = (uint8_t)(96 + rand_r(seed) % 33);
+	} else {
+		for (unsigned i = 0; i < 16; i++) {
+			r->src.addr.b[i] = (uint8_t)(rand_r(seed) & rand_r(seed));
+			r->dst.addr.b[i] = (uint8_t)(rand_r(seed) % 3);
+		}
+		r->src.len = (uint8_t)(rand_r(seed) % 129);
+		r->dst.len = (uint8_t)(rand_r(seed) % 129);
+	}
 }
 
 /* What rule_format writes is read as the same rule. */
@@ -302,11 +408,7 @@ static void there_and_back(void **state)
 	unsigned seed = 1;
 
 	for (int i = 0; i < 20000; i++) {
-		struct rule r = {.src = (uint32_t)rand_r(&seed) << 8,
-			.dst = (uint32_t)rand_r(&seed) << 8,
-			.smask = mask4((unsigned)rand_r(&seed) % 33),
-			.dmask = mask4((unsigned)rand_r(&seed) % 33),
-			.proto = (uint16_t)(rand_r(&seed) % 258),
+		struct rule r = {.proto = (uint16_t)(rand_r(&seed) % 258),
 			.zone = (uint8_t)(1 + rand_r(&seed) % 3),
 			.scope = (uint8_t)(1 + rand_r(&seed) % 3),
 			.dir = (uint8_t)(1 + rand_r(&seed) % 3),
@@ -316,8 +418,9 @@ static void there_and_back(void **state)
 			.tunnel = rand_r(&seed) & 1 ? RULE_TUNNEL_ANY : (uint32_t)rand_r(&seed)};
 		char buf[RULE_STRLEN];
 
-		if (rule_proto_has_ports(r.proto) || r.proto == 1) {
-			uint16_t most = r.proto == 1 ? 256 : 0xffff;
+		draw_addresses(&r, &seed);
+		if (rule_proto_has_ports(r.proto) || rule_proto_is_icmp(r.proto)) {
+			uint16_t most = rule_proto_is_icmp(r.proto) ? 256 : 0xffff;
 
 			r.sport = (struct rule_port){
 				(uint8_t)(rand_r(&seed) % 7), (uint16_t)(rand_r(&seed) % most)};
@@ -400,6 +503,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_field),
 		TEST(every_word),
+		TEST(addresses),
+		TEST(address_mistakes),
 		TEST(protocols_without_ports),
 		TEST(space_and_comments),
 		TEST(appends),

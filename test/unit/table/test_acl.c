@@ -17,11 +17,27 @@
 
 #include <rte_malloc.h>
 
-#define NET(a, b) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16)
+static struct addr addr(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+static struct prefix net(const char *text)
+{
+	struct prefix p;
+
+	assert_int_equal(prefix_parse(text, &p), 0);
+	return p;
+}
 
 static struct rule any_rule(void)
 {
-	return (struct rule){.proto = RULE_PROTO_ALL,
+	return (struct rule){.src = net("0.0.0.0/0"),
+		.dst = net("0.0.0.0/0"),
+		.proto = RULE_PROTO_ALL,
 		.zone = RULE_ZONE_BOTH,
 		.scope = RULE_SCOPE_BOTH,
 		.dir = RULE_DIR_BOTH,
@@ -48,8 +64,8 @@ static struct rule port_rule(uint16_t proto, uint8_t op, uint16_t value)
 
 static struct rule_packet packet(uint8_t proto, uint16_t dport)
 {
-	return (struct rule_packet){.src = NET(10, 1) | 7,
-		.dst = NET(10, 2) | 9,
+	return (struct rule_packet){.src = addr("10.1.0.7"),
+		.dst = addr("10.2.0.9"),
 		.proto = proto,
 		.sport = 1000,
 		.dport = dport,
@@ -60,6 +76,34 @@ static struct rule_packet packet(uint8_t proto, uint16_t dport)
 
 static struct acl_build_stats stats;
 static char why[256];
+
+/* The same from one IPv6 host to another. */
+static struct rule_packet packet6(uint8_t proto, uint16_t dport)
+{
+	struct rule_packet p = packet(proto, dport);
+
+	p.src = addr("2001:db8:1::7");
+	p.dst = addr("2001:db8:2::9");
+	return p;
+}
+
+static struct rule any_rule6(void)
+{
+	struct rule r = any_rule();
+
+	r.src = r.dst = net("::/0");
+	return r;
+}
+
+static struct rule both_rule(uint16_t proto)
+{
+	struct rule r = any_rule();
+
+	r.src = r.dst = (struct prefix){0};
+	r.any_addr = true;
+	r.proto = proto;
+	return r;
+}
 
 /* Builds with counters of its own, which the test doesn't look at. */
 static struct acl *build(const struct rule *r, uint32_t n)
@@ -91,8 +135,9 @@ static void test_empty(void **state)
 	assert_int_equal(ask(a, packet(6, 80)), 0);
 	assert_int_equal(a->verdict[0].permit, 0);
 	assert_int_equal(a->verdict[0].counter, 0);
+	assert_int_equal(ask(a, packet6(6, 80)), 0);
 	for (unsigned g = 0; g < ACL_GROUPS; g++)
-		assert_int_equal(a->group[g].id, 0);
+		assert_int_equal(a->group[g].id, g / ACL_FAMILY_GROUPS * ACL_FAMILY_GROUPS);
 	acl_free(a);
 	acl_free(NULL);
 }
@@ -102,7 +147,7 @@ static void test_constant(void **state)
 	struct rule r[] = {any_rule(), proto_rule(6)};
 	struct acl *a;
 
-	r[0].src = NET(192, 168); /* address under an empty mask: still everything */
+	r[0].src = net("192.168.0.0/0"); /* address under an empty mask: still everything */
 	a = build(r, 2);
 	assert_non_null(a);
 	assert_int_equal(stats.n_contexts, 0);
@@ -119,7 +164,8 @@ static void test_sharing(void **state)
 	struct acl *a = build(r, 3);
 
 	assert_non_null(a);
-	assert_int_equal(stats.n_contexts, 1); /* no rule needs ports: one list for all 24 */
+	assert_int_equal(
+		stats.n_contexts, 1); /* no rule needs ports: one list for all 24 of IPv4 */
 	acl_free(a);
 
 	r[0].dir = RULE_OUT;
@@ -127,10 +173,10 @@ static void test_sharing(void **state)
 	a = build(r, 3);
 	assert_non_null(a);
 	assert_int_equal(stats.n_contexts, 4); /* in and out, secure and nonsecure */
-	assert_int_equal(a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
-		a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_LOCAL, 2)].id);
-	assert_int_not_equal(a->group[acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
-		a->group[acl_group_of(RULE_OUT, RULE_SECURE, RULE_ROUTE, 0)].id);
+	assert_int_equal(a->group[acl_group_of(false, RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
+		a->group[acl_group_of(false, RULE_IN, RULE_SECURE, RULE_LOCAL, 2)].id);
+	assert_int_not_equal(a->group[acl_group_of(false, RULE_IN, RULE_SECURE, RULE_ROUTE, 0)].id,
+		a->group[acl_group_of(false, RULE_OUT, RULE_SECURE, RULE_ROUTE, 0)].id);
 	assert_int_equal(ask(a, p), 2);
 	p.proto = 17;
 	assert_int_equal(ask(a, p), 0);
@@ -165,10 +211,8 @@ static void test_first_wins(void **state)
 	struct rule r[] = {proto_rule(6), proto_rule(6), port_rule(6, RULE_OP_EQ, 80), any_rule()};
 	struct acl *a;
 
-	r[0].src = NET(10, 0);
-	r[0].smask = 0xff000000;
-	r[1].src = NET(10, 1);
-	r[1].smask = 0xffff0000;
+	r[0].src = net("10.0.0.0/8");
+	r[1].src = net("10.1.0.0/16");
 	a = build(r, 4);
 	assert_non_null(a);
 	assert_int_equal(ask(a, packet(6, 80)), 1);
@@ -183,7 +227,7 @@ static void test_repeats(void **state)
 	struct acl *a;
 
 	r[1].permit = false;
-	r[1].src = NET(9, 9); /* under an empty mask */
+	r[1].src = net("9.9.0.0/0"); /* under an empty mask */
 	a = build(r, 3);
 	assert_non_null(a);
 	assert_int_equal(stats.n_compiled, 2 + 1); /* with ports; and later fragments, udp alone */
@@ -352,11 +396,11 @@ static void test_classes_overflow(void **state)
 	acl_free(a);
 }
 
-static void test_bad_mask(void **state)
+static void test_two_families(void **state)
 {
 	struct rule r = any_rule();
 
-	r.dmask = 0xff00ff00;
+	r.dst = net("2001:db8::/32");
 	r.line = 12;
 	assert_null(build(&r, 1));
 	assert_non_null(strstr(why, "test.rules:12"));
@@ -457,8 +501,7 @@ static void test_no_memory(void **state)
 
 	for (uint32_t i = 0; i < 1000; i++) {
 		r[i] = proto_rule(6);
-		r[i].src = NET(10, 0) | i << 2;
-		r[i].smask = 0xffffffff;
+		r[i].src = (struct prefix){.addr = addr_of4(10u << 24 | i << 2), .len = 128};
 	}
 	for (size_t size = (size_t)1 << 29; size >= 1 << 17; size /= 2)
 		while (n < 63 && (hog[n] = rte_malloc(NULL, size, 0)) != NULL)
@@ -477,6 +520,130 @@ static void test_no_memory(void **state)
 	acl_counters_free(c);
 }
 
+/* A list in IPv6: each word of an address counts, prefixes end anywhere, ports and types as in
+ * IPv4. */
+static void test_ip6(void **state)
+{
+	static const char *const far[] = {"2001:db8:1::7", "2001:db9:1::7", "2001:db8:1:1::7",
+		"2001:db8:1::1:0:0:7", "2001:db8:1::1:7", "2001:db8:1::8"};
+	struct rule r[] = {any_rule6(), any_rule6(), any_rule6(), any_rule6()};
+	struct rule_packet p = packet6(6, 80);
+	struct acl *a;
+
+	r[0].src = net("2001:db8:1::7");
+	r[1].src = net("2001:db8::/31");
+	r[1].proto = RULE_PROTO_ICMP6;
+	r[1].sport = (struct rule_port){RULE_OP_EQ, 128};
+	r[2].dst = net("2001:db8:2::8/125");
+	r[2].proto = 17;
+	r[2].dport = (struct rule_port){RULE_OP_GE, 1024};
+	r[3].src = net("2001:db9::/65");
+	a = build(r, 4);
+	assert_non_null(a);
+	for (unsigned i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		p.src = addr(far[i]);
+		assert_int_equal(ask(a, p), i == 0);
+	}
+	p.src = addr("2001:db9::7fff:0:0:1");
+	assert_int_equal(ask(a, p), 4);
+	p.src = addr("2001:db9::8000:0:0:1");
+	assert_int_equal(ask(a, p), 0);
+	p.proto = RULE_PROTO_ICMP6;
+	p.sport = 128;
+	p.dport = 0;
+	assert_int_equal(ask(a, p), 2);
+	p.sport = 129;
+	assert_int_equal(ask(a, p), 0);
+	p.frag = PACKET_LATER_FRAGMENT;
+	p.sport = 0;
+	assert_int_equal(ask(a, p), 0);
+	p = packet6(17, 1024);
+	p.src = addr("::2");
+	assert_int_equal(ask(a, p), 3);
+	p.dst = addr("2001:db8:2::10");
+	assert_int_equal(ask(a, p), 0);
+	assert_int_equal(ask(a, packet(17, 1024)), 0); /* IPv4: nothing for it */
+	acl_free(a);
+}
+
+/* A rule of one family says nothing about the other; one without addresses holds for both, with one
+ * verdict and one counter. */
+static void test_families(void **state)
+{
+	struct rule r[] = {any_rule(), both_rule(17), any_rule6(), both_rule(RULE_PROTO_ALL)};
+	struct acl *a;
+
+	r[0].proto = 6;
+	r[2].proto = 6;
+	r[3].permit = false;
+	a = build(r, 4);
+	assert_non_null(a);
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	assert_int_equal(ask(a, packet6(6, 80)), 3);
+	assert_int_equal(ask(a, packet(17, 80)), 2);
+	assert_int_equal(ask(a, packet6(17, 80)), 2);
+	assert_int_equal(ask(a, packet(1, 0)), 4);
+	assert_int_equal(ask(a, packet6(58, 0)), 4);
+	/* keys differ, so that the families share no context even where their lists are the same */
+	assert_int_equal(stats.n_contexts, 2);
+	acl_free(a);
+
+	a = build(&r[1], 1);
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 2);
+	assert_int_equal(ask(a, packet(17, 80)), 1);
+	assert_int_equal(ask(a, packet6(17, 80)), 1);
+	assert_int_equal(ask(a, packet6(6, 80)), 0);
+	acl_free(a);
+}
+
+/* A rule behind "any" of its own family is shadowed, behind that of the other it is not. */
+static void test_shadowed_by_family(void **state)
+{
+	struct rule r[] = {any_rule(), any_rule6(), both_rule(6), any_rule6()};
+	struct acl *a;
+
+	r[1].proto = 17;
+	a = build(r, 4);
+	assert_non_null(a);
+	assert_int_equal(stats.n_shadowed, 1); /* the third, in IPv4 alone */
+	assert_int_equal(stats.n_contexts, 1);
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	assert_int_equal(ask(a, packet6(17, 80)), 2);
+	assert_int_equal(ask(a, packet6(6, 80)), 3);
+	assert_int_equal(ask(a, packet6(50, 80)), 4);
+	acl_free(a);
+}
+
+/* A rule that matches everything for both families is constant for both. */
+static void test_constant_both(void **state)
+{
+	struct rule r[] = {both_rule(RULE_PROTO_ALL), any_rule6(), any_rule()};
+	struct acl *a = build(r, 3);
+
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 0);
+	assert_int_equal(stats.n_shadowed, 2);
+	assert_int_equal(ask(a, packet(6, 80)), 1);
+	assert_int_equal(ask(a, packet6(6, 80)), 1);
+	acl_free(a);
+}
+
+static void test_repeats_of_families(void **state)
+{
+	/* in each family the second is a repeat of what matches the same there */
+	struct rule r[] = {both_rule(17), any_rule(), any_rule6()};
+	struct acl *a;
+
+	r[1].proto = r[2].proto = 17;
+	a = build(r, 3);
+	assert_non_null(a);
+	assert_int_equal(stats.n_compiled, 2);
+	assert_int_equal(ask(a, packet(17, 80)), 1);
+	assert_int_equal(ask(a, packet6(17, 80)), 1);
+	acl_free(a);
+}
+
 static void test_memo_flood(void **state)
 {
 	/* every packet new, then the same few: right answers whether it is remembering or resting
@@ -484,7 +651,7 @@ static void test_memo_flood(void **state)
 	struct rule r[] = {port_rule(17, RULE_OP_LT, 1000), proto_rule(6)};
 	struct acl_memo *memo = acl_memo_new(SOCKET_ID_ANY);
 	struct acl *a = build(r, 2);
-	unsigned group = acl_group_of(RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
+	unsigned group = acl_group_of(false, RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
 	struct acl_key key[64];
 	const struct acl_key *keys[64];
 	uint32_t out[64];
@@ -507,6 +674,36 @@ static void test_memo_flood(void **state)
 	acl_memo_free(NULL);
 }
 
+static void test_memo_flood6(void **state)
+{
+	/* as above, in IPv6; a key differs from the next in one byte somewhere */
+	struct rule r[] = {both_rule(17), both_rule(6)};
+	struct acl_memo *memo = acl_memo_new(SOCKET_ID_ANY);
+	struct acl_key6 key[64];
+	const struct acl_key6 *keys[64];
+	uint32_t out[64], group = acl_group_of(true, RULE_OUT, RULE_SECURE, RULE_ROUTE, 0);
+	struct acl *a;
+
+	r[0].dport = (struct rule_port){RULE_OP_LT, 1000};
+	a = build(r, 2);
+	assert_non_null(memo);
+	assert_non_null(a);
+	for (unsigned pass = 0; pass < 4000; pass++) {
+		for (unsigned i = 0; i < 64; i++) {
+			key[i] = (struct acl_key6){.class = acl_class(a, i % 2 ? 17 : 50, false),
+				.dport = rte_cpu_to_be_16((uint16_t)(i * 31))};
+			key[i].src[i % 16] = (uint8_t)(pass < 2000 ? pass : 1);
+			key[i].dst[i % 16] = (uint8_t)(pass < 2000 ? pass >> 8 : 0);
+			keys[i] = &key[i];
+		}
+		acl_memo_classify6(memo, a, group, keys, out, 1 + pass % 64);
+		for (unsigned i = 0; i < 1 + pass % 64; i++)
+			assert_int_equal(out[i], i % 2 && i * 31 < 1000);
+	}
+	acl_free(a);
+	acl_memo_free(memo);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -523,12 +720,18 @@ int main(void)
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_ack),
 		cmocka_unit_test(test_classes_overflow),
-		cmocka_unit_test(test_bad_mask),
+		cmocka_unit_test(test_two_families),
 		cmocka_unit_test(test_too_many_rules),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_ip6),
+		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_shadowed_by_family),
+		cmocka_unit_test(test_constant_both),
+		cmocka_unit_test(test_repeats_of_families),
 		cmocka_unit_test(test_memo_flood),
+		cmocka_unit_test(test_memo_flood6),
 	};
 
 	eal_up();

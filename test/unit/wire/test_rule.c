@@ -10,14 +10,13 @@
 #include <cmocka.h>
 
 /* Matches everything, and the packet that each case changes a little. */
-static const struct rule all = {.proto = RULE_PROTO_ALL,
+static const struct rule all = {.any_addr = true,
+	.proto = RULE_PROTO_ALL,
 	.zone = RULE_ZONE_BOTH,
 	.scope = RULE_SCOPE_BOTH,
 	.dir = RULE_DIR_BOTH,
 	.tunnel = RULE_TUNNEL_ANY};
-static const struct rule_packet tcp = {.src = 0x09010203,
-	.dst = 0xc0a80001,
-	.proto = 6,
+static struct rule_packet tcp = {.proto = 6,
 	.sport = 40000,
 	.dport = 80,
 	.zone = RULE_SECURE,
@@ -34,16 +33,72 @@ static const struct rule_packet tcp = {.src = 0x09010203,
 			fail_msg("%s; %s", #change_rule, #change_packet); \
 	} while (0)
 
+static struct addr addr(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+static struct prefix net(const char *text)
+{
+	struct prefix p;
+
+	assert_int_equal(prefix_parse(text, &p), 0);
+	return p;
+}
+
+/* Makes it a rule for these addresses. */
+static void between(struct rule *r, const char *src, const char *dst)
+{
+	r->any_addr = false;
+	r->src = net(src);
+	r->dst = net(dst);
+}
+
 static void addresses(void **state)
 {
 	CHECK(true, , );
-	CHECK(true, (r.src = 0x09000000, r.smask = 0xff000000), );
-	CHECK(false, (r.src = 0x0a000000, r.smask = 0xff000000), );
-	CHECK(true, (r.dst = 0xc0a80001, r.dmask = 0xffffffff), );
-	CHECK(false, (r.dst = 0xc0a80001, r.dmask = 0xffffffff), p.dst++);
+	CHECK(true, between(&r, "9.0.0.0/8", "0.0.0.0/0"), );
+	CHECK(false, between(&r, "10.0.0.0/8", "0.0.0.0/0"), );
+	CHECK(true, between(&r, "0.0.0.0/0", "192.168.0.1"), );
+	CHECK(false, between(&r, "0.0.0.0/0", "192.168.0.1"), p.dst = addr("192.168.0.2"));
 	/* bits beyond the mask are ignored on both sides */
-	CHECK(true, (r.src = 0x09ffffff, r.smask = 0xff000000), );
-	CHECK(true, r.src = 0xc0a80000, );
+	CHECK(true, between(&r, "9.255.255.255/8", "0.0.0.0/0"), );
+	CHECK(true, between(&r, "192.168.0.0/0", "0.0.0.0/0"), );
+}
+
+#define IP6(p, s, d) (p.src = addr(s), p.dst = addr(d))
+
+static void addresses_ip6(void **state)
+{
+	CHECK(true, , IP6(p, "2001:db8::1", "2001:db8:1::1"));
+	CHECK(true, between(&r, "::/0", "::/0"), IP6(p, "2001:db8::1", "::1"));
+	CHECK(true, between(&r, "2001:db8::/32", "::/0"), IP6(p, "2001:db8::1", "2001:db9::1"));
+	CHECK(false, between(&r, "2001:db8::/32", "::/0"), IP6(p, "2001:db9::1", "2001:db8::1"));
+	CHECK(true, between(&r, "::/0", "2001:db8::/63"), IP6(p, "::1", "2001:db8:0:1:ffff::"));
+	CHECK(false, between(&r, "::/0", "2001:db8::/63"), IP6(p, "::1", "2001:db8:0:2::"));
+	CHECK(true, between(&r, "::/0", "2001:db8::/65"), IP6(p, "::1", "2001:db8::7fff:0:0:1"));
+	CHECK(false, between(&r, "::/0", "2001:db8::/65"), IP6(p, "::1", "2001:db8::8000:0:0:1"));
+	CHECK(true, between(&r, "::/0", "2001:db8::5"), IP6(p, "::1", "2001:db8::5"));
+	CHECK(false, between(&r, "::/0", "2001:db8::5"), IP6(p, "::1", "2001:db8::4"));
+	/* a prefix of one family holds nothing of the other */
+	CHECK(false, between(&r, "0.0.0.0/0", "0.0.0.0/0"), IP6(p, "::1", "::2"));
+	CHECK(false, between(&r, "::/0", "::/0"), );
+}
+
+static void families(void **state)
+{
+	struct rule r = all;
+
+	assert_int_equal(rule_families(&r), RULE_FAMILY_BOTH);
+	between(&r, "9.0.0.0/8", "0.0.0.0/0");
+	assert_int_equal(rule_families(&r), RULE_IP4);
+	between(&r, "::/0", "2001:db8::1");
+	assert_int_equal(rule_families(&r), RULE_IP6);
+	between(&r, "::/0", "9.0.0.0/8");
+	assert_int_equal(rule_families(&r), 0);
 }
 
 static void protocols(void **state)
@@ -181,10 +236,13 @@ static void sameness(void **state)
 	other_place.file = "elsewhere";
 	assert_true(rule_same(&all, &other_place));
 	assert_int_equal(rule_hash(&all), rule_hash(&other_place));
-	DIFFERS(r.src = 1);
-	DIFFERS(r.smask = 1);
-	DIFFERS(r.dst = 1);
-	DIFFERS(r.dmask = 1);
+	DIFFERS(r.src.addr.b[0] = 1);
+	DIFFERS(r.src.addr.b[15] = 1);
+	DIFFERS(r.src.len = 1);
+	DIFFERS(r.dst.addr.b[0] = 1);
+	DIFFERS(r.dst.addr.b[15] = 1);
+	DIFFERS(r.dst.len = 1);
+	DIFFERS(r.any_addr = false);
 	DIFFERS(r.proto = 1);
 	DIFFERS(r.sport.op = 1);
 	DIFFERS(r.sport.value = 1);
@@ -205,11 +263,19 @@ static void text(void **state)
 	char buf[RULE_STRLEN], small[10];
 
 	assert_string_equal(rule_format(&r, buf, sizeof(buf)),
-		"deny 0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0 all any 0 any 0 both both both l=no f=yes");
-	r = (struct rule){.src = 0xffffffff,
-		.smask = 0xffffffff,
-		.dst = 0xffffffff,
-		.dmask = 0xffffffff,
+		"deny any any any any all any 0 any 0 both both both l=no f=yes");
+	between(&r, "9.1.2.3/8", "0.0.0.0/0");
+	assert_string_equal(rule_format(&r, buf, sizeof(buf)),
+		"deny 9.1.2.3 255.0.0.0 0.0.0.0 0.0.0.0 all any 0 any 0 both both both l=no f=yes");
+	between(&r, "2001:db8::1/32", "::/0");
+	r.proto = RULE_PROTO_ICMP6;
+	assert_string_equal(rule_format(&r, buf, sizeof(buf)),
+		"deny 2001:db8::1 32 :: 0 icmpv6 any 0 any 0 both both both l=no f=yes");
+	between(&r, "2001:db8:1111:2222:3333:4444:5555:6666",
+		"2001:db8:1111:2222:3333:4444:5555:6666");
+	assert_non_null(strstr(rule_format(&r, buf, sizeof(buf)), ":6666 128 icmpv6"));
+	r = (struct rule){.src = net("255.255.255.255"),
+		.dst = net("255.255.255.255"),
 		.proto = RULE_PROTO_TCP_ACK,
 		.sport = {RULE_OP_NEQ, 65535},
 		.dport = {RULE_OP_GE, 65535},
@@ -232,6 +298,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(addresses_ip6),
+		cmocka_unit_test(families),
 		cmocka_unit_test(protocols),
 		cmocka_unit_test(operators),
 		cmocka_unit_test(contexts),
@@ -242,5 +310,7 @@ int main(void)
 		cmocka_unit_test(text),
 	};
 
+	tcp.src = addr_of4(0x09010203);
+	tcp.dst = addr_of4(0xc0a80001);
 	return cmocka_run_group_tests_name("wire/rule", tests, NULL, NULL);
 }
