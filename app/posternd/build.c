@@ -281,6 +281,17 @@ static uint32_t share(uint32_t rate, unsigned workers)
 	return (rate + workers - 1) / workers;
 }
 
+static struct ip6_policy policy6(const struct app *a, const struct conf *conf)
+{
+	return (struct ip6_policy){
+		.hop_limit = conf->ip6.hop_limit,
+		.martians_drop = conf->ip6.martians_drop,
+		.extension_headers_max = conf->ip6.extension_headers_max,
+		.icmp_error_rate = share(conf->ip6.icmp_error_rate, a->n_workers),
+		.icmp_echo_rate = share(conf->ip6.icmp_echo_rate, a->n_workers),
+	};
+}
+
 static struct ip4_policy policy(const struct app *a, const struct conf *conf)
 {
 	static const uint8_t options[] = {
@@ -332,8 +343,6 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, struct route
 	neigh_db_ports(a->neigh, t->ports, control_now_ms());
 	ok = connected_routes(&l, t->ports) == 0;
 	for (uint32_t i = 0; ok && i < conf->n_routes; i++) {
-		if (!addr_is4(&conf->routes[i].to.addr))
-			continue;
 		if (static_route(a, conf, &conf->routes[i], &l, t) < 0) {
 			snprintf(why, why_size,
 				"%s:%u: routes[%u]: no memory, or arp.entries-max is too low for "
@@ -350,6 +359,7 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, struct route
 		return NULL;
 	}
 	t->root.ip4 = policy(a, conf);
+	t->root.ip6 = policy6(a, conf);
 	*routes = l.r;
 	*n_routes = l.n;
 	return t;
@@ -413,8 +423,6 @@ void tables_neighbours(struct app *a, const struct conf *conf)
 		const struct conf_neigh *c = &conf->neighs[i];
 		struct rte_ether_addr mac;
 
-		if (!addr_is4(&c->addr))
-			continue;
 		memcpy(&mac, c->mac.b, sizeof(mac));
 		if (neigh_db_static(a->neigh, iface_id(a, conf->ifaces[c->iface].name), &c->addr,
 			    &mac, now) < 0)

@@ -18,12 +18,15 @@ const struct node *const node_map[] = {
 	&node_eth_input,
 	&node_arp_input,
 	&node_ip4_input,
+	&node_ip6_input,
 	&node_ip_route,
 	&node_acl_in,
 	/* for us, and what we answer */
 	&node_ip_local,
 	&node_icmp4_echo,
+	&node_icmp6_echo,
 	&node_icmp4_error,
+	&node_icmp6_error,
 	/* out */
 	&node_acl_out,
 	&node_ip_output,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "table/acl.h"
+#include "wire/addr.h"
 
 #include <rte_mbuf.h>
 #include <stddef.h>
@@ -22,22 +23,26 @@ enum meta_flag {
 	META_IP6 = 128,    /* IPv6: the filter key is key6, else key */
 };
 
+enum meta_flag6 {
+	META6_FRAG_HDR = 1, /* has a fragment header, be it an atomic one */
+};
+
 struct meta {
-	struct acl_key key;               /* ip4_input */
-	uint16_t in_if;                   /* eth_input: interface id; 0 for what we made */
-	uint16_t out_if;                  /* ip_route */
-	uint16_t nh;                      /* ip_route: index of the member chosen (route.h) */
-	uint16_t drop;                    /* enum drop_reason, when next is the drop node */
-	uint8_t flags;                    /* enum meta_flag */
-	uint8_t frag;                     /* ip4_input: enum rule_packet_frag */
-	uint8_t scope;                    /* ip_route: RULE_ROUTE or RULE_LOCAL */
-	uint8_t nh_type;                  /* ip_route: enum nexthop_type */
-	uint8_t icmp_type, icmp_code;     /* whoever sends to icmp4_error */
-	uint16_t icmp_mtu;                /* ... for fragmentation needed */
+	struct acl_key key;           /* ip4_input */
+	uint16_t in_if;               /* eth_input: interface id; 0 for what we made */
+	uint16_t out_if;              /* ip_route */
+	uint16_t nh;                  /* ip_route: index of the member chosen (route.h) */
+	uint16_t drop;                /* enum drop_reason, when next is the drop node */
+	uint8_t flags;                /* enum meta_flag */
+	uint8_t frag;                 /* ip4_input, ip6_input: enum rule_packet_frag */
+	uint8_t scope;                /* ip_route: RULE_ROUTE or RULE_LOCAL */
+	uint8_t nh_type;              /* ip_route: enum nexthop_type */
+	uint8_t icmp_type, icmp_code; /* whoever sends to icmp4_error or icmp6_error */
+	uint16_t icmp_data;           /* ... the MTU of what does not fit, or a problem's pointer */
 	uint32_t verdict_in, verdict_out; /* acl_in, acl_out: acl.h verdicts */
 	uint32_t neigh;                   /* ip_output: index, for the wait queue */
-	uint8_t proto;                    /* ip4_input */
-	uint8_t tcp_flags; /* ip4_input: 0 unless TCP with its header in the packet */
+	uint8_t proto;                    /* ip4_input, ip6_input: behind extension headers */
+	uint8_t tcp_flags; /* ip4_input, ip6_input: 0 unless TCP with its header in the packet */
 	uint16_t out_port; /* ip_output, or whoever sends to port_tx; kept over a TX handoff */
 	uint8_t l2_len; /* eth_input: bytes of the received Ethernet header before the data; 0: none
 			 */
@@ -46,7 +51,10 @@ struct meta {
 	uint8_t group_in; /* acl_in: the group that was asked */
 	uint8_t reserved[12];
 	struct acl_key6 key6 __rte_cache_aligned; /* ip6_input */
-	uint8_t reserved6[24];
+	uint16_t l4;                              /* ip6_input: offset of the transport header */
+	uint16_t proto_at; /* ip6_input: offset of the next header field that named proto */
+	uint8_t flags6;    /* ip6_input: enum meta_flag6 */
+	uint8_t reserved6[19];
 };
 _Static_assert(sizeof(struct meta) == 128, "two cache lines");
 #define META_COMMON offsetof(struct meta, key6) /* bytes that packets of both families have */
@@ -54,6 +62,17 @@ _Static_assert(sizeof(struct meta) == 128, "two cache lines");
 static inline struct meta *meta_of(struct rte_mbuf *m)
 {
 	return (struct meta *)rte_mbuf_to_priv(m);
+}
+
+/* The packet's destination, of either family. */
+static inline struct addr meta_dst(const struct meta *meta)
+{
+	struct addr a;
+
+	if (!(meta->flags & META_IP6))
+		return addr_of4(rte_be_to_cpu_32(meta->key.dst));
+	memcpy(a.b, meta->key6.dst, sizeof(a.b));
+	return a;
 }
 
 /* Moves the data's beginning behind the received Ethernet header. */

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "dp/graph.h"
+#include "wire/ip4.h"
+#include "wire/ip6.h"
 
 #include <rte_graph_worker.h>
 
@@ -115,6 +117,16 @@ static inline uint16_t node_error(
 	meta->drop = (uint16_t)reason;
 	meta->icmp_type = type;
 	meta->icmp_code = code;
-	meta->icmp_mtu = 0;
+	meta->icmp_data = 0;
 	return (uint16_t)edge;
+}
+
+/* The same with "destination unreachable" and the code of the packet's family. edge4 leads to
+ * icmp4_error; the one after it to icmp6_error. */
+static inline uint16_t node_unreachable(
+	struct meta *meta, enum drop_reason reason, uint8_t code4, uint8_t code6, unsigned edge4)
+{
+	if (meta->flags & META_IP6)
+		return node_error(meta, reason, ICMP6_UNREACHABLE, code6, edge4 + 1);
+	return node_error(meta, reason, ICMP4_UNREACHABLE, code4, edge4);
 }

@@ -43,11 +43,14 @@ void worker_fini(struct worker *w)
 static void policy(struct worker *w)
 {
 	const struct ip4_policy *p = &w->root->ip4;
+	const struct ip6_policy *p6 = &w->root->ip6;
 	uint64_t hz = w->shared->tsc_hz;
 
 	/* bursts: a tenth of a second's worth */
 	bucket_init(&w->icmp_error, p->icmp_error_rate, p->icmp_error_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->icmp_echo, p->icmp_echo_rate, p->icmp_echo_rate / 10, hz, w->now_tsc);
+	bucket_init(&w->icmp6_error, p6->icmp_error_rate, p6->icmp_error_rate / 10, hz, w->now_tsc);
+	bucket_init(&w->icmp6_echo, p6->icmp_echo_rate, p6->icmp_echo_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->arp_punt, p->arp_punt_rate, p->arp_punt_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->log, p->log_rate, p->log_burst, hz, w->now_tsc);
 	bucket_init(&w->resolve, RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);

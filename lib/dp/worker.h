@@ -112,7 +112,7 @@ struct worker {
 	uint32_t burst_bytes;
 	struct rxq rxq[WORKER_RXQ_MAX];
 	struct txq txq[PORTS_MAX];
-	struct bucket icmp_error, icmp_echo, arp_punt, log, resolve;
+	struct bucket icmp_error, icmp_echo, icmp6_error, icmp6_echo, arp_punt, log, resolve;
 	uint32_t log_pending_left_out; /* since the last record */
 	uint32_t policy_generation;    /* of the root the buckets were made from */
 	uint16_t ip_id;                /* of packets that we make */

@@ -115,6 +115,11 @@ static bool has_header(uint8_t state)
 	return state == NEIGH_REACHABLE || state == NEIGH_PROBE || state == NEIGH_STATIC;
 }
 
+static rte_be16_t ether_type(const struct addr *addr)
+{
+	return addr_is4(addr) ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
 int neigh_slot_publish(struct neigh_db *db, uint32_t i)
 {
 	const struct neigh_slot *s = &db->slot[i];
@@ -137,7 +142,7 @@ int neigh_slot_publish(struct neigh_db *db, uint32_t i)
 		node->n.mtu = iface->mtu;
 		if (has_header(s->state))
 			node->n.hdr_len = (uint8_t)iface_header(
-				iface, &s->mac, RTE_BE16(RTE_ETHER_TYPE_IPV4), node->n.hdr);
+				iface, &s->mac, ether_type(&s->addr), node->n.hdr);
 	} else if (has_header(s->state)) {
 		node->n.state = NEIGH_FAILED; /* no interface, hence no header: not yet usable */
 	}

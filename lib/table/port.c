@@ -110,6 +110,27 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
 	return ports_maybe_own6(p, addr) && is_own(p, &a);
 }
 
+bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to, struct addr *from)
+{
+	const struct iface *in = &p->iface[iface];
+
+	if (!(in->flags & IFACE_IP6))
+		return false;
+	*from = addr_is_link_local(to) ? in->ll : in->addr6;
+	if (addr_is_link_local(to) || !addr_is_link_local(from))
+		return true;
+	/* an interface that has no other speaks beyond its link by another interface's */
+	for (unsigned i = 1; i < p->n_ifaces; i++) {
+		const struct iface *f = &p->iface[i];
+
+		if (f->flags & IFACE_UP && f->flags & IFACE_IP6 && !addr_is_link_local(&f->addr6)) {
+			*from = f->addr6;
+			break;
+		}
+	}
+	return true;
+}
+
 bool iface_has_group(const struct iface *f, const uint8_t addr[16])
 {
 	static const uint8_t link_group[15] = {0xff, 2};

@@ -114,6 +114,11 @@ bool ports_is_own(const struct ports *p, rte_be32_t addr);
  * ask for any packet: most answers need no walk over the interfaces. */
 bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]);
 
+/* The IPv6 address that an answer to `to` is sent from, when the question was for none of ours and
+ * came by that interface: of its scope, and of the interface where it has one (RFC 6724 rules 2 and
+ * 5). False: there is none. Any thread. */
+bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to, struct addr *from);
+
 /* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,
  * ff02::2) and the solicited-node groups of our addresses (RFC 4291 section 2.8). Any thread. */
 bool iface_has_group(const struct iface *f, const uint8_t addr[16]);

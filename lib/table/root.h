@@ -23,6 +23,13 @@ struct ip4_policy {
 	uint64_t drop_log[4];                     /* bit per drop reason: write a log record */
 };
 
+struct ip6_policy {
+	uint8_t hop_limit;
+	uint8_t martians_drop;
+	uint8_t extension_headers_max;
+	uint32_t icmp_error_rate, icmp_echo_rate; /* a second and worker; 0: none */
+};
+
 struct root {
 	uint32_t generation; /* rises with each swap, from 1 */
 	const struct ports *ports;
@@ -30,4 +37,5 @@ struct root {
 	const struct acl *acl;
 	const struct neigh_table *neigh;
 	struct ip4_policy ip4;
+	struct ip6_policy ip6;
 };

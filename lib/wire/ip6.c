@@ -110,7 +110,8 @@ enum ip6_chain_result ip6_chain_walk(
 
 static enum ip6_fate problem(struct ip6_problem *p, uint8_t code, unsigned pointer)
 {
-	*p = (struct ip6_problem){.code = code, .pointer = (uint16_t)pointer};
+	p->code = code;
+	p->pointer = (uint16_t)pointer;
 	return IP6_PROBLEM;
 }
 
@@ -160,6 +161,7 @@ enum ip6_fate ip6_examine(const uint8_t *ip6, unsigned len, unsigned most, struc
 		unsigned hdr_len;
 		enum ip6_fate fate;
 
+		p->kind = kind;
 		/* these are for nobody here */
 		if (kind == IP6_MOBILITY || kind == IP6_HIP || kind == IP6_SHIM6)
 			return problem(p, ICMP6_BAD_NEXT_HEADER, named_at);

@@ -109,22 +109,6 @@ static inline bool ip6_is_special(const uint8_t a[16])
 	return a[0] == 0 || a[0] >= 0xfe;
 }
 
-/* The solicited-node group of a unicast address (RFC 4291 section 2.7.1): is it group? */
-static inline bool ip6_solicits(const uint8_t group[16], const uint8_t unicast[16])
-{
-	static const uint8_t head[13] = {0xff, 2, [11] = 1, [12] = 0xff};
-
-	return memcmp(group, head, sizeof(head)) == 0 && memcmp(group + 13, unicast + 13, 3) == 0;
-}
-
-/* ff02::1 and ff02::2: all nodes and all routers of the link. */
-static inline bool ip6_is_all_nodes_or_routers(const uint8_t a[16])
-{
-	static const uint8_t head[15] = {0xff, 2};
-
-	return memcmp(a, head, sizeof(head)) == 0 && (a[15] == 1 || a[15] == 2);
-}
-
 /* --- checksum */
 
 /* The sum that TCP, UDP and ICMPv6 have over the pseudo-header (RFC 8200 section 8.1) and len bytes
@@ -192,6 +176,7 @@ enum ip6_fate {
 	IP6_PROBLEM_ALWAYS, /* and send one (code 2), also when it is a group */
 };
 struct ip6_problem {
+	uint8_t kind; /* of the extension header that has it */
 	uint8_t code;
 	uint16_t pointer;
 };

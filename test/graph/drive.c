@@ -66,6 +66,66 @@ struct spec spec_from_wan(struct spec s)
 	return s;
 }
 
+struct spec6 spec6_udp(void)
+{
+	return (struct spec6){
+		.dst_mac = port_mac(LAN),
+		.src_mac = host6_mac(HOST_A6),
+		.src = ip6_of(HOST_A6),
+		.dst = ip6_of(HOST_B6),
+		.proto = 17,
+		.hop_limit = 64,
+		.class = 0xb8,
+		.flow = 0xabcde,
+		.sport = 4000,
+		.dport = 53,
+		.payload = payload,
+		.payload_len = 18,
+	};
+}
+
+struct spec6 spec6_tcp(void)
+{
+	struct spec6 s = spec6_udp();
+
+	s.proto = 6;
+	s.dport = 80;
+	s.tcp_flags = TCP_SYN;
+	return s;
+}
+
+struct spec6 spec6_echo(void)
+{
+	struct spec6 s = spec6_udp();
+
+	s.proto = 58;
+	s.type = 128;
+	s.rest = 0x00070001;
+	s.payload_len = 56;
+	return s;
+}
+
+struct spec6 spec6_from_wan(struct spec6 s)
+{
+	s.dst_mac = port_mac(WAN);
+	s.src_mac = host6_mac(HOST_B6);
+	s.src = ip6_of(HOST_B6);
+	s.dst = ip6_of(HOST_A6);
+	return s;
+}
+
+struct mac6 host6_mac(const char *addr)
+{
+	struct ip6 a = ip6_of(addr);
+
+	return (struct mac6){{2, 6, a.b[12], a.b[13], a.b[14], a.b[15]}};
+}
+
+struct l2 l2_to6(const char *host, unsigned port, uint16_t vlan)
+{
+	return (struct l2){.dst = host6_mac(host), .src = port_mac(port), .vlan = vlan};
+}
+
 struct l2 l2_to(uint32_t host, unsigned port, uint16_t vlan)
 {
 	return (struct l2){.dst = host_mac(host), .src = port_mac(port), .vlan = vlan};
@@ -262,6 +322,20 @@ void rig_expect_routed(unsigned from, const struct frame *f, unsigned port, uint
 	struct l2 l2 = l2_to(host, port, vlan);
 
 	frame_routed(&want, f, &l2);
+	rig_put(from, f);
+	rig_run();
+	rig_expect_frame(port, &want, file, line);
+	rig_expect_nothing(file, line);
+	rig_expect_drops(DROP_NONE, 0, file, line);
+}
+
+void rig_expect_routed6(unsigned from, const struct frame *f, unsigned port, const char *host,
+	uint16_t vlan, const char *file, int line)
+{
+	static struct frame want;
+	struct l2 l2 = l2_to6(host, port, vlan);
+
+	frame6_routed(&want, f, &l2);
 	rig_put(from, f);
 	rig_run();
 	rig_expect_frame(port, &want, file, line);

@@ -3,7 +3,9 @@
  */
 #include "frame.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void put16(uint8_t *p, uint16_t v)
@@ -225,6 +227,174 @@ void frame_icmp_error(
 	put16(o + 22, frame_cksum(o + 20, 8 + len));
 	out->len = at + 28 + len;
 	frame_fix_ip(out, at);
+}
+
+/* --- IPv6 */
+
+struct ip6 ip6_of(const char *text)
+{
+	struct ip6 a;
+
+	if (inet_pton(AF_INET6, text, a.b) != 1) {
+		fprintf(stderr, "%s is no IPv6 address\n", text);
+		abort();
+	}
+	return a;
+}
+
+/* RFC 8200 section 8.1: the sum over the pseudo-header and len bytes at l4. */
+static uint16_t sum6(const uint8_t *ip, uint8_t proto, const uint8_t *l4, unsigned len)
+{
+	return fold(sum(ip + 8, 32) + (len >> 16) + (len & 0xffff) + proto + sum(l4, len));
+}
+
+void frame6_fix_l4(struct frame *f, uint8_t proto, unsigned at)
+{
+	unsigned l2 = f->b[12] == 0x81 && f->b[13] == 0 ? 18 : 14;
+	unsigned end = l2 + 40 + ((unsigned)f->b[l2 + 4] << 8 | f->b[l2 + 5]);
+	unsigned field = at + (proto == 6 ? 16 : proto == 17 ? 6 : 2);
+	uint16_t c;
+
+	put16(f->b + field, 0);
+	c = sum6(f->b + l2, proto, f->b + at, end - at);
+	put16(f->b + field, c == 0 && proto == 17 ? 0xffff : c);
+}
+
+/* The transport header and payload, without checksum; returns their length. */
+static unsigned put_l4_6(uint8_t *p, const struct spec6 *s)
+{
+	unsigned hdr = s->raw           ? 0
+		       : s->proto == 6  ? 20
+		       : s->proto == 17 ? 8
+		       : s->proto == 58 ? 8
+					: 0;
+	unsigned len = hdr + s->payload_len;
+
+	memset(p, 0, hdr);
+	if (s->payload_len)
+		memcpy(p + hdr, s->payload, s->payload_len);
+	if (hdr == 0)
+		return len;
+	if (s->proto == 58) {
+		p[0] = s->type;
+		p[1] = s->code;
+		put32(p + 4, s->rest);
+		return len;
+	}
+	put16(p, s->sport);
+	put16(p + 2, s->dport);
+	if (s->proto == 17) {
+		put16(p + 4, (uint16_t)len);
+	} else {
+		put32(p + 4, 0x01020304);
+		put32(p + 8, 0x05060708);
+		p[12] = 5 << 4;
+		p[13] = s->tcp_flags;
+		put16(p + 14, 8192);
+	}
+	return len;
+}
+
+void frame6_make(struct frame *f, const struct spec6 *s)
+{
+	uint8_t *ip = f->b + 12;
+	unsigned len, l2;
+
+	memset(f, 0, sizeof(*f));
+	memcpy(f->b, s->dst_mac.b, 6);
+	memcpy(f->b + 6, s->src_mac.b, 6);
+	if (s->tagged) {
+		put16(ip, 0x8100);
+		put16(ip + 2, s->tci);
+		ip += 4;
+	}
+	put16(ip, 0x86dd);
+	ip += 2;
+	l2 = (unsigned)(ip - f->b);
+	put32(ip, 6u << 28 | (uint32_t)s->class << 20 | s->flow);
+	ip[6] = s->ext_len ? s->ext_kind : s->proto;
+	ip[7] = s->hop_limit;
+	memcpy(ip + 8, s->src.b, 16);
+	memcpy(ip + 24, s->dst.b, 16);
+	if (s->ext_len)
+		memcpy(ip + 40, s->ext, s->ext_len);
+	len = s->ext_len + put_l4_6(ip + 40 + s->ext_len, s);
+	put16(ip + 4, (uint16_t)len);
+	f->len = l2 + 40 + len;
+	if (!s->raw && (s->proto == 6 || s->proto == 17 || s->proto == 58))
+		frame6_fix_l4(f, s->proto, l2 + 40 + s->ext_len);
+	while (f->len < s->pad_to)
+		f->b[f->len++] = 0xee;
+}
+
+/* The IPv6 packet of a frame: its bytes and length, without padding. */
+static const uint8_t *ip6_in(const struct frame *f, unsigned *len)
+{
+	const uint8_t *ip = f->b + (f->b[12] == 0x81 && f->b[13] == 0 ? 18 : 14);
+
+	*len = 40 + ((unsigned)ip[4] << 8 | ip[5]);
+	return ip;
+}
+
+void frame6_routed(struct frame *out, const struct frame *in, const struct l2 *l2)
+{
+	unsigned len, at;
+	const uint8_t *ip = ip6_in(in, &len);
+
+	memset(out, 0, sizeof(*out));
+	at = put_l2(out->b, l2, 0x86dd);
+	memcpy(out->b + at, ip, len);
+	out->b[at + 7]--;
+	out->len = at + len;
+}
+
+void frame6_echo_reply(struct frame *out, const struct frame *in, unsigned ext,
+	const struct ip6 *from, uint8_t hop_limit, const struct l2 *l2)
+{
+	unsigned len, at;
+	const uint8_t *ip = ip6_in(in, &len);
+	uint8_t *o;
+
+	memset(out, 0, sizeof(*out));
+	at = put_l2(out->b, l2, 0x86dd);
+	o = out->b + at;
+	memcpy(o, ip, 40);
+	memcpy(o + 40, ip + 40 + ext, len - 40 - ext);
+	len -= ext;
+	put16(o + 4, (uint16_t)(len - 40));
+	o[6] = 58;
+	o[7] = hop_limit;
+	memcpy(o + 8, from->b, 16);
+	memcpy(o + 24, ip + 8, 16);
+	o[40] = 129;
+	out->len = at + len;
+	frame6_fix_l4(out, 58, at + 40);
+}
+
+void frame6_icmp_error(
+	struct frame *out, const struct frame *in, const struct icmp6_error *e, const struct l2 *l2)
+{
+	unsigned len, at;
+	const uint8_t *ip = ip6_in(in, &len);
+	uint8_t *o;
+
+	if (len > 1280 - 48)
+		len = 1280 - 48;
+	memset(out, 0, sizeof(*out));
+	at = put_l2(out->b, l2, 0x86dd);
+	o = out->b + at;
+	o[0] = 0x60;
+	put16(o + 4, (uint16_t)(8 + len));
+	o[6] = 58;
+	o[7] = e->hop_limit;
+	memcpy(o + 8, e->from.b, 16);
+	memcpy(o + 24, ip + 8, 16);
+	o[40] = e->type;
+	o[41] = e->code;
+	put32(o + 44, e->data);
+	memcpy(o + 48, ip, len);
+	out->len = at + 48 + len;
+	frame6_fix_l4(out, 58, at + 40);
 }
 
 void frame_arp(struct frame *out, const struct arp_spec *a)

@@ -72,6 +72,55 @@ struct icmp_error {
 };
 void frame_icmp_error(
 	struct frame *out, const struct frame *in, const struct icmp_error *e, const struct l2 *l2);
+/* --- IPv6 */
+
+struct ip6 {
+	uint8_t b[16];
+};
+/* From text; ends the process when it is no address. */
+struct ip6 ip6_of(const char *text);
+
+/* What an IPv6 frame says. */
+struct spec6 {
+	struct mac6 dst_mac, src_mac;
+	bool tagged;
+	uint16_t tci;
+	struct ip6 src, dst;
+	uint8_t class, hop_limit;
+	uint32_t flow; /* 20 bits */
+	/* extension headers as they lie, and which kind the first is; the last names proto */
+	const void *ext;
+	unsigned ext_len;
+	uint8_t ext_kind;
+	uint8_t proto;
+	uint16_t sport, dport;
+	uint8_t tcp_flags;
+	uint8_t type, code; /* ICMPv6 */
+	uint32_t rest;      /* ICMPv6: the header's second word */
+	bool raw;           /* no transport header */
+	const void *payload;
+	unsigned payload_len;
+	unsigned pad_to; /* bytes 0xee follow the packet */
+};
+void frame6_make(struct frame *f, const struct spec6 *s);
+
+/* What comes out when `in` is routed: hop limit one less, padding gone, all else as it was. */
+void frame6_routed(struct frame *out, const struct frame *in, const struct l2 *l2);
+/* The echo reply to `in`, whose extension headers are ext bytes long; from: the sender. */
+void frame6_echo_reply(struct frame *out, const struct frame *in, unsigned ext,
+	const struct ip6 *from, uint8_t hop_limit, const struct l2 *l2);
+/* The ICMPv6 error in answer to `in`. */
+struct icmp6_error {
+	uint8_t type, code;
+	uint32_t data; /* MTU or pointer */
+	struct ip6 from;
+	uint8_t hop_limit;
+};
+void frame6_icmp_error(struct frame *out, const struct frame *in, const struct icmp6_error *e,
+	const struct l2 *l2);
+/* Writes the transport checksum of a TCP, UDP or ICMPv6 frame anew; at: its transport header. */
+void frame6_fix_l4(struct frame *f, uint8_t proto, unsigned at);
+
 /* An ARP packet. */
 struct arp_spec {
 	struct l2 l2;

@@ -38,6 +38,21 @@ static const struct {
 	{"v20", HOST_V20},
 };
 
+/* in worlds of both families */
+static const struct {
+	const char *iface, *addr;
+} neighbours6[] = {
+	{"lan", HOST_A6},
+	{"lan", "2001:db8:1::3"},
+	{"lan", "fe80::2"},
+	{"wan", HOST_B6},
+	{"wan", "2001:db8:2::fe"},
+	{"wan", "2001:db8:2::fd"},
+	{"wan", "fe80::fe"},
+	{"dmz", HOST_C6},
+	{"v10", "2001:db8:a::2"},
+};
+
 __attribute__((noreturn)) static void give_up(const char *what)
 {
 	fprintf(stderr, "rig: %s\n", what);
@@ -67,6 +82,16 @@ static void write_neighbours(FILE *f, const char *text)
 			"mac = \"02:00:%02x:%02x:%02x:%02x\"; }",
 			i ? ", " : "", neighbours[i].iface, a >> 24, a >> 16 & 255, a >> 8 & 255,
 			a & 255, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+	}
+	for (unsigned i = 0; strstr(text, "2001:db8:") && i < RTE_DIM(neighbours6); i++) {
+		struct mac6 mac = host6_mac(neighbours6[i].addr);
+
+		if (strstr(text, neighbours6[i].iface))
+			fprintf(f,
+				", { interface = \"%s\"; address = \"%s\"; "
+				"mac = \"%02x:%02x:%02x:%02x:%02x:%02x\"; }",
+				neighbours6[i].iface, neighbours6[i].addr, mac.b[0], mac.b[1],
+				mac.b[2], mac.b[3], mac.b[4], mac.b[5]);
 	}
 }
 

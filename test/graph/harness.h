@@ -35,6 +35,32 @@
 #define HOST_V10 IP(10, 10, 0, 2)
 #define HOST_V20 IP(10, 20, 0, 2)
 
+/* A second world, of both families: what RIG6_INTERFACES draws.
+ *
+ *   port 0  lan  2001:db8:1::1/64, fe80::1  secure     hosts ::2 and ::3, fe80::2
+ *   port 1  wan  2001:db8:2::1/64           nonsecure  hosts ::2, ::fe and ::fd, fe80::fe
+ *   port 2  dmz  2001:db8:3::1/64, mtu 1280 nonsecure  hosts ::2
+ *           v10  2001:db8:a::1/64           secure     VLAN 10; host ::2
+ *
+ * and the IPv4 addresses of the first. A static neighbour's MAC is 02:06 and the last four bytes of
+ * its address. */
+#define RIG6_INTERFACES                                                                     \
+	"{ name = \"lan\"; port = \"p0\"; zone = \"secure\"; dad-transmits = 0;"            \
+	"  addresses = [\"10.1.0.1/16\", \"2001:db8:1::1/64\", \"fe80::1/64\"]; },"         \
+	"{ name = \"wan\"; port = \"p1\"; dad-transmits = 0;"                               \
+	"  addresses = [\"192.0.2.1/24\", \"2001:db8:2::1/64\"]; },"                        \
+	"{ name = \"dmz\"; port = \"p2\"; mtu = 1280; dad-transmits = 0;"                   \
+	"  addresses = [\"172.16.0.1/24\", \"2001:db8:3::1/64\"]; },"                       \
+	"{ name = \"v10\"; port = \"p2\"; vlan = 10; zone = \"secure\"; dad-transmits = 0;" \
+	"  addresses = [\"10.10.0.1/24\", \"2001:db8:a::1/64\"]; }"
+
+#define LAN6 "2001:db8:1::1"
+#define WAN6 "2001:db8:2::1"
+#define DMZ6 "2001:db8:3::1"
+#define HOST_A6 "2001:db8:1::2"
+#define HOST_B6 "2001:db8:2::2"
+#define HOST_C6 "2001:db8:3::2"
+
 #define PERMIT_ALL "{ action = \"permit\"; }"
 
 /* Parts of a configuration in libconfig's syntax; NULL: as drawn above, and permit all. */
@@ -63,6 +89,12 @@ struct spec spec_udp(void);               /* HOST_A on LAN to HOST_B, ports 4000
 struct spec spec_tcp(void);               /* likewise, SYN to port 80 */
 struct spec spec_echo(void);              /* likewise, an echo request with 56 bytes */
 struct spec spec_from_wan(struct spec s); /* the other way: HOST_B to HOST_A, in by WAN */
+struct spec6 spec6_udp(void); /* HOST_A6 on LAN to HOST_B6, ports 4000 and 53, 18 bytes */
+struct spec6 spec6_tcp(void);
+struct spec6 spec6_echo(void);
+struct spec6 spec6_from_wan(struct spec6 s);
+struct mac6 host6_mac(const char *addr);
+struct l2 l2_to6(const char *host, unsigned port, uint16_t vlan);
 struct mac6 port_mac(unsigned port);
 struct mac6 host_mac(uint32_t addr);
 struct l2 l2_to(uint32_t host, unsigned port, uint16_t vlan); /* from us to a static neighbour */
@@ -98,6 +130,12 @@ void rig_expect_drops(enum drop_reason reason, uint64_t n, const char *file, int
 #define expect_drop_of(port, f, reason) rig_expect_drop_of(port, f, reason, __FILE__, __LINE__)
 void rig_expect_drop_of(
 	unsigned port, const struct frame *f, enum drop_reason reason, const char *file, int line);
+
+/* The same for IPv6. */
+#define expect_routed6(from, f, port, host, vlan) \
+	rig_expect_routed6(from, f, port, host, vlan, __FILE__, __LINE__)
+void rig_expect_routed6(unsigned from, const struct frame *f, unsigned port, const char *host,
+	uint16_t vlan, const char *file, int line);
 
 /* What must hold after everything: the conservation law, every buffer in its place, streams that
  * never grew. Says what does not; true when all is well. rig_discard was called before. */

@@ -34,7 +34,7 @@ static void ethernet(void **state)
 	g.b[5] ^= 4;
 	expect_drop_of(LAN, &g, DROP_ETH_NOT_FOR_US);
 	g = f;
-	put_be16(g.b + 12, 0x86dd);
+	put_be16(g.b + 12, 0x88cc);
 	expect_drop_of(LAN, &g, DROP_ETH_UNKNOWN_TYPE);
 	put_be16(g.b + 12, 0x9100); /* a tag before there was 802.1ad */
 	expect_drop_of(LAN, &g, DROP_ETH_UNKNOWN_TYPE);

@@ -129,7 +129,7 @@ CASES = [
     # link layer
     Case("another host's MAC", "eth-not-for-us", ip() / UDP_OUT,
          ether_fields={"dst": "02:00:00:00:99:99"}),
-    Case("IPv6", "eth-unknown-type", Raw(b"\x60" + bytes(60)), ether_fields={"type": 0x86dd}),
+    Case("IPv6", "ip6-not-configured", Raw(b"\x60" + bytes(60)), ether_fields={"type": 0x86dd}),
     Case("type 0", "eth-unknown-type", Raw(bytes(60)), ether_fields={"type": 0}),
     Case("802.3 length", "eth-unknown-type", Raw(bytes(60)), ether_fields={"type": 60}),
     Case("two tags", "eth-unknown-type", Dot1Q(vlan=1) / ip() / UDP_OUT, vlan=20),

@@ -3,9 +3,7 @@
  */
 #include "dp/node/acl_burst.h"
 
-#include "wire/ip4.h"
-
-enum { NEXT_ACL_OUT, NEXT_IP_LOCAL, NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_ACL_OUT, NEXT_IP_LOCAL, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
 static inline bool forwarded(const struct meta *meta)
 {
@@ -25,14 +23,14 @@ static uint16_t onward(struct meta *meta)
 	case NH_BLACKHOLE:
 		return node_drop(meta, DROP_ROUTE_BLACKHOLE, NEXT_DROP);
 	case NH_UNREACHABLE:
-		return node_error(meta, DROP_ROUTE_UNREACHABLE, ICMP4_UNREACHABLE,
-			ICMP4_HOST_UNREACH, NEXT_ICMP4_ERROR);
+		return node_unreachable(meta, DROP_ROUTE_UNREACHABLE, ICMP4_HOST_UNREACH,
+			ICMP6_ADDR_UNREACH, NEXT_ICMP4_ERROR);
 	case NH_PROHIBIT:
-		return node_error(meta, DROP_ROUTE_PROHIBIT, ICMP4_UNREACHABLE,
-			ICMP4_ADMIN_PROHIBITED, NEXT_ICMP4_ERROR);
+		return node_unreachable(meta, DROP_ROUTE_PROHIBIT, ICMP4_ADMIN_PROHIBITED,
+			ICMP6_ADMIN_PROHIBITED, NEXT_ICMP4_ERROR);
 	default:
-		return node_error(meta, DROP_NO_ROUTE, ICMP4_UNREACHABLE, ICMP4_NET_UNREACH,
-			NEXT_ICMP4_ERROR);
+		return node_unreachable(
+			meta, DROP_NO_ROUTE, ICMP4_NET_UNREACH, ICMP6_NO_ROUTE, NEXT_ICMP4_ERROR);
 	}
 }
 
@@ -86,9 +84,10 @@ const struct node node_acl_in = {
 	.name = "acl_in",
 	.sentence = "filters inbound; what is permitted goes where its route says",
 	.process = process,
-	.n_next = 4,
+	.n_next = 5,
 	.next = {[NEXT_ACL_OUT] = "acl_out",
 		[NEXT_IP_LOCAL] = "ip_local",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_ICMP6_ERROR] = "icmp6_error",
 		[NEXT_DROP] = "drop"},
 };

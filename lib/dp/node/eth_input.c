@@ -1,10 +1,10 @@
 /* Link layer: which interface a frame belongs to, whether it is for us, and what it carries. Starts
  * the packet's metadata. The data of ARP then begins behind the Ethernet header; ip4_input, which
- * writes the lengths anyway, does the same for IPv4. Worker.
+ * writes the lengths anyway, does the same for IPv4, and ip6_input for IPv6. Worker.
  */
 #include "dp/node/nodes.h"
 
-enum { NEXT_IP4_INPUT, NEXT_ARP_INPUT, NEXT_DROP };
+enum { NEXT_IP4_INPUT, NEXT_IP6_INPUT, NEXT_ARP_INPUT, NEXT_DROP };
 
 #define STRIPPED (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
@@ -145,6 +145,8 @@ static __rte_noinline uint16_t input(const struct root *root, struct rte_mbuf *m
 	}
 	if (tags.type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
 		return NEXT_IP4_INPUT;
+	if (tags.type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return NEXT_IP6_INPUT;
 	if (tags.type != RTE_BE16(RTE_ETHER_TYPE_ARP))
 		return node_drop(meta, DROP_ETH_UNKNOWN_TYPE, NEXT_DROP);
 	meta_strip_l2(m, meta);
@@ -176,10 +178,11 @@ static uint16_t process(
 
 const struct node node_eth_input = {
 	.name = "eth_input",
-	.sentence = "finds the interface, checks the MAC, tells IPv4 from ARP",
+	.sentence = "finds the interface, checks the MAC, tells IPv4, IPv6 and ARP apart",
 	.process = process,
-	.n_next = 3,
+	.n_next = 4,
 	.next = {[NEXT_IP4_INPUT] = "ip4_input",
+		[NEXT_IP6_INPUT] = "ip6_input",
 		[NEXT_ARP_INPUT] = "arp_input",
 		[NEXT_DROP] = "drop"},
 };

@@ -57,7 +57,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	*icmp = (struct rte_icmp_hdr){
 		.icmp_type = meta->icmp_type,
 		.icmp_code = meta->icmp_code,
-		.icmp_seq_nb = rte_cpu_to_be_16(meta->icmp_mtu), /* RFC 1191: next-hop MTU */
+		.icmp_seq_nb = rte_cpu_to_be_16(meta->icmp_data), /* RFC 1191: next-hop MTU */
 	};
 	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, ICMP4_HDR + quoted);
 	*ip = (struct rte_ipv4_hdr){

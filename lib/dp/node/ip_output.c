@@ -1,34 +1,32 @@
-/* Sends a packet out of its interface: TTL, MTU, and the link-layer header of its next hop; without
- * one the packet waits in neigh_wait. Worker.
+/* Sends a packet out of its interface: TTL or hop limit, MTU, and the link-layer header of its next
+ * hop; without one the packet waits in neigh_wait. Worker.
  */
 #include "dp/node/nodes.h"
-
-#include "wire/ip4.h"
 
 #include <rte_ip.h>
 
 static const struct rte_ether_addr everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
-enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
-/* The next hop of the packet before: a burst has few. */
+/* The next hop of the packet of the same family before: a burst has few. */
 struct last {
 	uint16_t nh; /* index in routes */
-	bool via;    /* through a gateway; else addr is the neighbour */
-	uint32_t addr;
+	bool via;    /* through a gateway; else the destination is the neighbour */
+	uint32_t addr4;
+	struct addr addr6;
 	const struct neigh *e; /* usable, and marked used; NULL: nothing known yet */
 	const struct iface *out;
 };
 
 static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
 {
-	const struct nexthop *nh = &root->routes->nh[meta->nh];
 	struct addr dst;
 
-	if (nh->type == NH_VIA)
-		return nh->neigh;
-	dst = addr_of4(rte_be_to_cpu_32(meta->key.dst));
-	return neigh_find(root->neigh, nh->iface, &dst);
+	if (meta->nh_type == NH_VIA)
+		return root->routes->nh[meta->nh].neigh;
+	dst = meta_dst(meta);
+	return neigh_find(root->neigh, meta->out_if, &dst);
 }
 
 static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
@@ -48,27 +46,47 @@ static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
 		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 8);
 }
 
-static uint16_t too_big(const struct rte_ipv4_hdr *ip, struct meta *meta, uint16_t mtu)
+static uint16_t too_big(const struct rte_mbuf *m, struct meta *meta, uint16_t mtu)
 {
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+
+	if (meta->flags & META_IP6) { /* no router fragments: RFC 8200 section 4.5 */
+		node_error(meta, DROP_MTU_EXCEEDED, ICMP6_TOO_BIG, 0, 0);
+		meta->icmp_data = mtu;
+		return NEXT_ICMP6_ERROR;
+	}
 	if (!(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)))
 		return node_drop(meta, DROP_NEEDS_FRAGMENTATION, NEXT_DROP);
 	node_error(meta, DROP_MTU_EXCEEDED, ICMP4_UNREACHABLE, ICMP4_FRAG_NEEDED, 0);
-	meta->icmp_mtu = mtu;
+	meta->icmp_data = mtu;
 	return NEXT_ICMP4_ERROR;
+}
+
+/* The TTL or hop limit of the packet. */
+static inline uint8_t *lifetime(const struct rte_mbuf *m, const struct meta *meta)
+{
+	return rte_pktmbuf_mtod_offset(m, uint8_t *, meta->flags & META_IP6 ? 7 : 8);
+}
+
+static inline void age4(struct rte_ipv4_hdr *ip)
+{
+	uint32_t sum;
+
+	ip->time_to_live--;
+	/* RFC 1624: the checksum rises by what the field fell; 0xffff is written as 0, as it would
+	 * be computed anew */
+	sum = (uint32_t)ip->hdr_checksum + RTE_BE16(0x0100);
+	ip->hdr_checksum = (uint16_t)(sum + (sum >= UINT16_MAX));
 }
 
 static inline void frame(struct rte_mbuf *m, struct meta *meta, const uint8_t *hdr,
 	unsigned hdr_len, const struct iface *out)
 {
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
-	uint32_t sum;
-
 	if (likely(!(meta->flags & META_OURS))) {
-		ip->time_to_live--;
-		/* RFC 1624: the checksum rises by what the field fell; 0xffff is written as 0, as
-		 * it would be computed anew */
-		sum = (uint32_t)ip->hdr_checksum + RTE_BE16(0x0100);
-		ip->hdr_checksum = (uint16_t)(sum + (sum >= UINT16_MAX));
+		if (meta->flags & META_IP6)
+			--*lifetime(m, meta);
+		else
+			age4(rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *));
 	}
 	prepend(m, hdr, hdr_len);
 	meta->flags |= META_FRAMED;
@@ -100,16 +118,17 @@ static __rte_noinline uint16_t output(
 {
 	struct meta *meta = meta_of(m);
 	const struct iface *out = &root->ports->iface[meta->out_if];
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	uint8_t broadcast[IFACE_HDR_MAX];
 	const struct neigh *e;
 	unsigned hdr_len;
 
-	if (ip->time_to_live <= 1 && !(meta->flags & META_OURS))
-		return node_error(
-			meta, DROP_TTL_EXCEEDED, ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
+	if (*lifetime(m, meta) <= 1 && !(meta->flags & META_OURS))
+		return meta->flags & META_IP6 ? node_error(meta, DROP_TTL_EXCEEDED,
+							ICMP6_TIME_EXCEEDED, 0, NEXT_ICMP6_ERROR)
+					      : node_error(meta, DROP_TTL_EXCEEDED,
+							ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
 	if (m->pkt_len > out->mtu)
-		return too_big(ip, meta, out->mtu);
+		return too_big(m, meta, out->mtu);
 	if (meta->nh_type == NH_BROADCAST) {
 		/* a directed one: the interface permits it */
 		hdr_len = iface_header(out, &everybody, RTE_BE16(RTE_ETHER_TYPE_IPV4), broadcast);
@@ -122,7 +141,8 @@ static __rte_noinline uint16_t output(
 	frame(m, meta, e->hdr, e->hdr_len, out);
 	*last = (struct last){.nh = meta->nh,
 		.via = meta->nh_type == NH_VIA,
-		.addr = meta->key.dst,
+		.addr4 = meta->key.dst,
+		.addr6 = meta_dst(meta),
 		.e = e,
 		.out = out};
 	return NEXT_PORT_TX;
@@ -130,32 +150,39 @@ static __rte_noinline uint16_t output(
 
 /* The packet goes where the one before went, and nothing about it is special. */
 static inline bool same_way(
-	const struct worker *w, const struct rte_mbuf *m, const struct last *last)
+	const struct worker *w, const struct rte_mbuf *m, const struct last *last, bool same_dst)
 {
 	const struct meta *meta = meta_of((struct rte_mbuf *)(uintptr_t)m);
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 
-	return last->e != NULL && meta->nh == last->nh &&
-	       (last->via || meta->key.dst == last->addr) &&
-	       !(meta->flags & (META_OURS | META_WAITED)) && ip->time_to_live > 1 &&
+	return last->e != NULL && meta->nh == last->nh && (last->via || same_dst) &&
+	       !(meta->flags & (META_OURS | META_WAITED)) && *lifetime(m, meta) > 1 &&
 	       m->pkt_len <= last->out->mtu && w->stats.neigh_waiting == 0;
+}
+
+static inline bool same_dst6(const struct meta *meta, const struct last *last)
+{
+	return memcmp(meta->key6.dst, last->addr6.b, sizeof(last->addr6.b)) == 0;
 }
 
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	struct last last = {0};
+	struct last last4 = {0}, last6 = {0};
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
+		struct meta *meta = meta_of(m);
+		bool ip6 = meta->flags & META_IP6;
+		struct last *last = ip6 ? &last6 : &last4;
+		bool same_dst = ip6 ? same_dst6(meta, last) : meta->key.dst == last->addr4;
 
-		if (likely(same_way(w, m, &last))) {
-			frame(m, meta_of(m), last.e->hdr, last.e->hdr_len, last.out);
+		if (likely(same_way(w, m, last, same_dst))) {
+			frame(m, meta, last->e->hdr, last->e->hdr_len, last->out);
 			next[i] = NEXT_PORT_TX;
 		} else {
-			next[i] = output(w, w->root, m, &last);
+			next[i] = output(w, w->root, m, last);
 		}
 	}
 	node_send(graph, node, objs, next, nb_objs);
@@ -164,11 +191,12 @@ static uint16_t process(
 
 const struct node node_ip_output = {
 	.name = "ip_output",
-	.sentence = "TTL, MTU, and the link-layer header of the next hop",
+	.sentence = "TTL or hop limit, MTU, and the link-layer header of the next hop",
 	.process = process,
-	.n_next = 4,
+	.n_next = 5,
 	.next = {[NEXT_PORT_TX] = "port_tx",
 		[NEXT_NEIGH_WAIT] = "neigh_wait",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_ICMP6_ERROR] = "icmp6_error",
 		[NEXT_DROP] = "drop"},
 };

@@ -2,9 +2,7 @@
  */
 #include "dp/node/nodes.h"
 
-#include "wire/ip4.h"
-
-enum { NEXT_IP_ROUTE, NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR };
 
 #define ROOM 64 /* packets per walk */
 
@@ -18,15 +16,15 @@ static unsigned release(
 	n = room ? neigh_wait_take(w, (struct rte_mbuf **)node->objs, room, &fate) : 0;
 	if (n == 0)
 		return 0;
-	next = fate == DROP_NONE          ? NEXT_IP_ROUTE
-	       : fate == DROP_NEIGH_STALE ? NEXT_DROP
-					  : NEXT_ICMP4_ERROR;
+	next = NEXT_IP_ROUTE;
 	for (unsigned i = 0; i < n; i++) {
 		struct meta *meta = meta_of(node->objs[i]);
 
 		meta->flags |= META_WAITED;
 		if (fate != DROP_NONE)
-			node_error(meta, fate, ICMP4_UNREACHABLE, ICMP4_HOST_UNREACH, next);
+			/* one neighbour's packets are of one family */
+			next = node_unreachable(meta, fate, ICMP4_HOST_UNREACH, ICMP6_ADDR_UNREACH,
+				NEXT_ICMP4_ERROR);
 	}
 	node_source_send(graph, node, next, n);
 	w->walk_packets += n;
@@ -54,5 +52,5 @@ const struct node node_neigh_ready = {
 	.n_next = 3,
 	.next = {[NEXT_IP_ROUTE] = "ip_route",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
-		[NEXT_DROP] = "drop"},
+		[NEXT_ICMP6_ERROR] = "icmp6_error"},
 };

@@ -4,11 +4,9 @@
  */
 #include "dp/node/nodes.h"
 
-#include "wire/ip4.h"
-
 #include <rte_malloc.h>
 
-enum { NEXT_ICMP4_ERROR, NEXT_DROP };
+enum { NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
 #define SLOTS 256
 #define QUEUE_MAX 64 /* upper bound of arp.queue */
@@ -195,8 +193,7 @@ static uint16_t process(
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
 		const struct nexthop *nh = &root->routes->nh[meta->nh];
-		struct addr addr =
-			nh->type == NH_VIA ? nh->gw : addr_of4(rte_be_to_cpu_32(meta->key.dst));
+		struct addr addr = meta->nh_type == NH_VIA ? nh->gw : meta_dst(meta);
 		const struct neigh *e =
 			meta->neigh == NEIGH_NONE ? NULL : neigh_get(root->neigh, meta->neigh);
 		enum drop_reason reason;
@@ -204,9 +201,10 @@ static uint16_t process(
 		if (e && e->state == NEIGH_FAILED && e->iface == meta->out_if) {
 			/* the control core limits how often it asks */
 			ask(w, meta->out_if, &addr);
-			node_error(
-				meta, DROP_NEIGH_FAILED, ICMP4_UNREACHABLE, ICMP4_HOST_UNREACH, 0);
-			rte_node_enqueue_x1(graph, node, NEXT_ICMP4_ERROR, m);
+			rte_node_enqueue_x1(graph, node,
+				node_unreachable(meta, DROP_NEIGH_FAILED, ICMP4_HOST_UNREACH,
+					ICMP6_ADDR_UNREACH, NEXT_ICMP4_ERROR),
+				m);
 			continue;
 		}
 		reason = wait(w, m, meta->out_if, &addr);
@@ -222,6 +220,8 @@ const struct node node_neigh_wait = {
 	.name = "neigh_wait",
 	.sentence = "keeps packets while their neighbour is resolved",
 	.process = process,
-	.n_next = 2,
-	.next = {[NEXT_ICMP4_ERROR] = "icmp4_error", [NEXT_DROP] = "drop"},
+	.n_next = 3,
+	.next = {[NEXT_ICMP4_ERROR] = "icmp4_error",
+		[NEXT_ICMP6_ERROR] = "icmp6_error",
+		[NEXT_DROP] = "drop"},
 };

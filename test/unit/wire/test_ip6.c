@@ -104,37 +104,6 @@ static void addresses(void **state)
 	}
 }
 
-/* RFC 4291 sections 2.7.1 and 2.8 */
-static void groups(void **state)
-{
-	static const struct {
-		const char *group, *unicast;
-		bool yes;
-	} t[] = {
-		{"ff02::1:ff28:9c5a", "fe80::2aa:ff:fe28:9c5a", true},
-		{"ff02::1:ff00:1", "2001:db8::1", true},
-		{"ff02::1:ff00:1", "2001:db8::2", false},
-		{"ff02::1:ff00:1", "2001:db8::1:0:1", true},
-		{"ff05::1:ff00:1", "2001:db8::1", false},
-		{"ff02::1:fe00:1", "2001:db8::1", false},
-	};
-	struct addr a, b;
-
-	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		assert_int_equal(addr_parse(t[i].group, &a), 0);
-		assert_int_equal(addr_parse(t[i].unicast, &b), 0);
-		assert_int_equal(ip6_solicits(a.b, b.b), t[i].yes);
-	}
-	assert_int_equal(addr_parse("ff02::1", &a), 0);
-	assert_true(ip6_is_all_nodes_or_routers(a.b));
-	assert_int_equal(addr_parse("ff02::2", &a), 0);
-	assert_true(ip6_is_all_nodes_or_routers(a.b));
-	assert_int_equal(addr_parse("ff02::3", &a), 0);
-	assert_false(ip6_is_all_nodes_or_routers(a.b));
-	assert_int_equal(addr_parse("ff05::2", &a), 0);
-	assert_false(ip6_is_all_nodes_or_routers(a.b));
-}
-
 /* RFC 8200 section 8.1: against a sum of 16-bit words in network order. */
 static void checksum(void **state)
 {
@@ -437,7 +406,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),
-		cmocka_unit_test(groups),
 		cmocka_unit_test(checksum),
 		cmocka_unit_test(plain),
 		cmocka_unit_test(a_long_chain),
