@@ -142,10 +142,20 @@ bool iface_has_group(const struct iface *f, const uint8_t addr[16])
 		return addr[15] == 1 || addr[15] == 2;
 	if (memcmp(addr, solicited, sizeof(solicited)) != 0)
 		return false;
-	for (unsigned j = 0; j < f->n_addrs; j++)
-		if (!addr_is4(&f->addrs[j].addr) &&
-			memcmp(f->addrs[j].addr.b + 13, addr + 13, 3) == 0)
+	for (unsigned j = 0; j < f->n_addrs; j++) {
+		const struct prefix *own = &f->addrs[j];
+		struct addr anycast = addr_masked(&own->addr, own->len);
+
+		if (addr_is4(&own->addr))
+			continue;
+		if (memcmp(own->addr.b + 13, addr + 13, 3) == 0)
 			return true;
+		/* The address of all routers of a subnet (RFC 4291 section 2.6.1); a link-local
+		 * subnet's is asked for by nobody, and a /127 has none (RFC 6164 section 5.1). */
+		if (own->len < 127 && !addr_is_link_local(&own->addr) &&
+			memcmp(anycast.b + 13, addr + 13, 3) == 0)
+			return true;
+	}
 	return false;
 }
 

@@ -120,7 +120,8 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
 bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to, struct addr *from);
 
 /* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,
- * ff02::2) and the solicited-node groups of our addresses (RFC 4291 section 2.8). Any thread. */
+ * ff02::2) and the solicited-node groups of our addresses, and of those that each router of a
+ * subnet has (RFC 4291 section 2.8). Any thread. */
 bool iface_has_group(const struct iface *f, const uint8_t addr[16]);
 
 /* The interface with just these tags (VLAN ids, 0: no such tag), or IFACE_NONE. Workers. */

@@ -174,6 +174,9 @@ static void knows_its_groups(void **state)
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (joined(f, others[i]))
 			fail_msg("%s is none of our groups", others[i]);
+	/* subnet-router anycast: of lan's subnets, not of wan's link-local one */
+	assert_true(joined(f, "ff02::1:ff00:0"));
+	assert_false(joined(&p->iface[WAN], "ff02::1:ff00:0"));
 	/* IPv4's 10.0.1.1 would have the last bytes of this one */
 	assert_false(joined(f, "ff02::1:ff00:101"));
 	assert_false(joined(&p->iface[FOUR], "ff02::1"));
