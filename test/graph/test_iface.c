@@ -10,7 +10,7 @@ static const char dual[] =
 	"[\"10.1.0.1/16\", \"2001:db8:1::1/64\"]; router-advertisements = { interval-s = 30; }; },"
 	"{ name = \"wan\"; port = \"p1\"; addresses = [\"2001:db8:2::1/64\", \"fe80::7/64\", "
 	"\"192.0.2.1/24\"]; },"
-	"{ name = \"dmz\"; port = \"p2\"; addresses = [\"172.16.0.1/24\"]; },"
+	"{ name = \"plain\"; port = \"p2\"; addresses = [\"172.16.0.1/24\"]; },"
 	"{ name = \"v10\"; port = \"p2\"; outer-vlan = 300; vlan = 10; mtu = 1280;"
 	"  addresses = [\"fe80::1/64\"]; },"
 	"{ name = \"v20\"; port = \"p2\"; vlan = 20; enabled = false;"
@@ -75,7 +75,7 @@ static void both_families(void **state)
 	expect_addr(&f->addr6, "2001:db8:2::1");
 	assert_int_equal(f->addr, rte_cpu_to_be_32(WAN_ADDR));
 	assert_null(f->ra);
-	f = iface("dmz");
+	f = iface("plain");
 	assert_false(f->flags & IFACE_IP6);
 	assert_int_equal(f->n_addrs, 1);
 	f = iface("v10");
