@@ -61,6 +61,9 @@ static void step(size_t number, json_t *s)
 		printf("%s", get_text(s, "interface"));
 		if (*get_text(s, "neighbour"))
 			printf(", neighbour %s %s", get_text(s, "neighbour"), get_text(s, "state"));
+		printf(", MTU %lld", (long long)get_int(s, "mtu"));
+		if (*get_text(s, "text"))
+			printf("\n%17s%s", "", get_text(s, "text"));
 	} else {
 		printf("%s", get_text(s, "text"));
 	}
@@ -83,6 +86,8 @@ static void print(json_t *r)
 		printf("  %s: %s", get_text(r, "reason"), get_text(r, "sentence"));
 	else if (json_is_true(json_object_get(r, "answered")))
 		printf("  this box answers it");
+	else if (json_is_true(json_object_get(r, "taken")))
+		printf("  this box takes it");
 	putchar('\n');
 	if (json_is_true(json_object_get(r, "mixed")))
 		printf("      It depends on the next hop, which is chosen by flow: some permit "

@@ -37,6 +37,9 @@ static const struct option_def test_options[] = {
 	{"--icmp-type", VALUE_NUMBER, "icmp_type", "N"},
 	{"--icmp-code", VALUE_NUMBER, "icmp_code", "N"},
 	{"--fragment", VALUE_FRAGMENT, "fragment", "no|first|later"},
+	{"--hop-limit", VALUE_NUMBER, "hop_limit", "N"},
+	{"--length", VALUE_NUMBER, "length", "BYTES"},
+	{"--df", VALUE_NONE, "df", NULL},
 	{"--out", VALUE_IFACE, "out", "INTERFACE"},
 	{NULL, VALUE_NONE, NULL, NULL},
 };

@@ -117,7 +117,7 @@ static void offer_names(struct tool *t, struct candidates *c, const char *method
 static void offer_values(struct tool *t, struct candidates *c, enum value value)
 {
 	static const char *const protos[] = {
-		"tcp", "udp", "icmp", "esp", "ah", "ospf", "ipip", "gre"};
+		"tcp", "udp", "icmp", "icmpv6", "esp", "ah", "ospf", "ipip", "gre"};
 	static const char *const fragments[] = {"no", "first", "later"};
 
 	switch (value) {

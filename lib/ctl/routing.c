@@ -97,25 +97,28 @@ json_t *routing_hops(const struct root *root, uint32_t nh)
 	return list;
 }
 
-uint32_t routing_lookup(const struct routes *r, uint32_t dst)
+uint32_t routing_lookup(const struct routes *r, const struct addr *dst)
 {
+	uint32_t dst4 = addr_to4(dst);
+	uint8_t dst6[1][16];
 	uint64_t nh = 0;
 
-	if (r->fib == NULL)
-		return 0;
-	routes_lookup(r, &dst, &nh, 1);
+	memcpy(dst6[0], dst->b, sizeof(dst6[0]));
+	if (!addr_is4(dst))
+		routes_lookup6(r, dst6, &nh, 1);
+	else if (r->fib != NULL)
+		routes_lookup(r, &dst4, &nh, 1);
 	return nh < r->n_nh ? (uint32_t)nh : 0;
 }
 
-const struct route *routing_route(const struct routes *r, uint32_t dst)
+const struct route *routing_route(const struct routes *r, const struct addr *dst)
 {
 	const struct route *best = NULL;
-	struct addr addr = addr_of4(dst);
 
 	for (uint32_t i = 0; r->route != NULL && i < r->n_routes; i++) {
 		const struct route *a = &r->route[i];
 
-		if (prefix_holds(&a->to, &addr) && (best == NULL || a->to.len > best->to.len))
+		if (prefix_holds(&a->to, dst) && (best == NULL || a->to.len > best->to.len))
 			best = a;
 	}
 	return best;

@@ -26,8 +26,8 @@ json_t *routing_hop_json(const struct root *root, const struct nexthop *h);
 const char *routing_neigh_state(uint8_t state);
 
 /* Next hop index of a destination, as a worker finds it; 0: none. */
-uint32_t routing_lookup(const struct routes *r, uint32_t dst);
+uint32_t routing_lookup(const struct routes *r, const struct addr *dst);
 /* The route that a destination takes, for showing; NULL when there is none. A linear search. */
-const struct route *routing_route(const struct routes *r, uint32_t dst);
+const struct route *routing_route(const struct routes *r, const struct addr *dst);
 /* Whether it leaves by that interface by some member. */
 bool routing_leaves_by(const struct routes *r, uint32_t nh, uint16_t iface);

@@ -1,12 +1,13 @@
 /* What the data path would do with a described packet, step by step. See walk.h.
  *
- * Follows dp/node: eth_input, ip4_input, ip_route, acl_in, ip_local, acl_out, ip_output,
- * port_tx. Whoever changes the order of decisions there changes it here.
+ * Follows dp/node: (walk_input.c: eth_input, ip4_input, ip6_input,) ip_route, acl_in, ip_local,
+ * acl_out, ip_output, port_tx. Whoever changes the order of decisions there changes it here.
  */
 #include "ctl/walk.h"
 
 #include "ctl/routing.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 
 #include <netinet/in.h>
 
@@ -15,8 +16,7 @@ static const char *zone_name(const struct iface *f)
 	return f->zone == RULE_SECURE ? "secure" : "nonsecure";
 }
 
-/* Adds a step. members is taken over. */
-static void step(struct walk *w, const char *name, enum drop_reason reason, json_t *members)
+void walk_step(struct walk *w, const char *name, enum drop_reason reason, json_t *members)
 {
 	json_t *s = json_pack("{s:s, s:s, s:o}", "step", name, "verdict",
 		reason == DROP_NONE ? "permit" : "deny", "reason",
@@ -43,28 +43,10 @@ static enum drop_reason filter(struct walk *w, const struct iface *f, uint8_t di
 		reason = verdict ? DROP_FILTER_IN : DROP_FILTER_IN_IMPLICIT;
 	else if (!v->permit)
 		reason = verdict ? DROP_FILTER_OUT : DROP_FILTER_OUT_IMPLICIT;
-	step(w, dir == RULE_IN ? "inbound" : "outbound", reason,
+	walk_step(w, dir == RULE_IN ? "inbound" : "outbound", reason,
 		json_pack("{s:o, s:s, s:s, s:o, s:b}", "interface", text_json(f->name), "zone",
 			zone_name(f), "scope", p.scope == RULE_LOCAL ? "local" : "routed", "rule",
 			api_rule(acl, verdict), "log", v->log != 0));
-	return reason;
-}
-
-static enum drop_reason addresses(struct walk *w)
-{
-	enum drop_reason reason = DROP_NONE;
-
-	if (w->root->ip4.martians_drop &&
-		(ip4_martian_source(addr_to4(&w->p.src)) ||
-			ports_is_own(w->root->ports, rte_cpu_to_be_32(addr_to4(&w->p.src)))))
-		reason = DROP_IP4_SRC_MARTIAN;
-	else if (ip4_martian_destination(addr_to4(&w->p.dst)))
-		reason = DROP_IP4_DST_MARTIAN;
-	else if (ip4_multicast(addr_to4(&w->p.dst)))
-		reason = DROP_IP4_MULTICAST;
-	if (reason != DROP_NONE)
-		step(w, "addresses", reason,
-			json_pack("{s:s}", "text", drop_text[reason].sentence));
 	return reason;
 }
 
@@ -75,64 +57,101 @@ static enum drop_reason reverse_path(struct walk *w)
 	bool ok, strict = w->in->flags & IFACE_URPF_STRICT;
 	uint32_t nh;
 
-	if (!(w->in->flags & (IFACE_URPF_LOOSE | IFACE_URPF_STRICT)))
+	/* a link-local source is on the link by itself */
+	if (!(w->in->flags & (IFACE_URPF_LOOSE | IFACE_URPF_STRICT)) ||
+		addr_is_link_local(&w->p.src))
 		return DROP_NONE;
-	nh = routing_lookup(r, addr_to4(&w->p.src));
+	nh = routing_lookup(r, &w->p.src);
 	h = routing_hop(r, nh);
 	ok = h != NULL && (h->type == NH_VIA || h->type == NH_CONNECTED || h->type == NH_GROUP);
 	if (ok && strict)
 		ok = routing_leaves_by(r, nh, w->in->id);
-	step(w, "reverse path", ok ? DROP_NONE : DROP_URPF,
+	walk_step(w, "reverse path", ok ? DROP_NONE : DROP_URPF,
 		json_pack("{s:s, s:s, s:o}", "mode", strict ? "strict" : "loose", "type",
 			routing_type(r, nh), "next_hops", routing_hops(w->root, nh)));
 	return ok ? DROP_NONE : DROP_URPF;
 }
 
-static void route_step(struct walk *w, uint32_t dst, uint32_t nh, enum drop_reason reason)
+static void route_step(struct walk *w, uint32_t nh, enum drop_reason reason)
 {
-	const struct route *route = routing_route(w->root->routes, dst);
-	char to[PREFIX4_STRLEN];
+	const struct route *route = routing_route(w->root->routes, &w->p.dst);
+	char to[PREFIX_STRLEN];
 
-	step(w, "route", reason,
-		json_pack("{s:o, s:o, s:s, s:o}", "destination", text_json_addr4(dst), "to",
+	walk_step(w, "route", reason,
+		json_pack("{s:o, s:o, s:s, s:o}", "destination", text_json_addr(&w->p.dst), "to",
 			route ? json_string(prefix_format(&route->to, to)) : json_null(), "type",
 			routing_type(w->root->routes, nh), "next_hops", routing_hops(w->root, nh)));
 }
 
-/* The neighbour and the link behind an outgoing interface. */
-static enum drop_reason output(
-	struct walk *w, const struct iface *out, const struct nexthop *h, uint32_t dst)
+/* The route of what is in no table: hop is where it leaves, NULL for what comes to us. */
+static void on_link_step(struct walk *w, enum drop_reason reason, const struct nexthop *hop)
 {
-	const struct neigh *n = NULL;
-	enum drop_reason reason = DROP_NONE;
-	struct addr addr = h->type == NH_VIA ? h->gw : addr_of4(dst);
+	json_t *hops = json_array();
+
+	if (hop != NULL)
+		json_array_append_new(hops, routing_hop_json(w->root, hop));
+	walk_step(w, "route", reason,
+		json_pack("{s:o, s:s, s:s, s:o}", "destination", text_json_addr(&w->p.dst), "to",
+			addr_is_multicast(&w->p.dst) ? "ff00::/8" : "fe80::/10", "type",
+			hop != NULL           ? "connected"
+			: reason == DROP_NONE ? "local"
+					      : "link-local",
+			"next_hops", hops));
+}
+
+/* Hop limit and size, as ip_output looks at them. */
+static enum drop_reason lifetime_and_size(const struct walk *w, const struct iface *out)
+{
+	if (w->in != NULL && !w->answered && w->hop_limit == 1)
+		return DROP_TTL_EXCEEDED;
+	if (w->length <= out->mtu)
+		return DROP_NONE;
+	return walk_is6(w) || w->df ? DROP_MTU_EXCEEDED : DROP_NEEDS_FRAGMENTATION;
+}
+
+/* What its sender is told of a packet that is too large. */
+static json_t *output_text(const struct walk *w, enum drop_reason reason, const struct iface *out)
+{
+	if (reason != DROP_MTU_EXCEEDED)
+		return json_null();
+	return json_sprintf("its sender is told: %s, MTU %u",
+		walk_is6(w) ? "packet too big" : "fragmentation needed", out->mtu);
+}
+
+/* Size, neighbour and link behind an outgoing interface. */
+static enum drop_reason output(struct walk *w, const struct iface *out, const struct nexthop *h)
+{
+	enum drop_reason reason = lifetime_and_size(w, out);
+	const struct addr *addr = h->type == NH_VIA ? &h->gw : &w->p.dst;
 	uint32_t index = h->type == NH_VIA ? h->neigh : NEIGH_NONE;
+	const struct neigh *n = NULL;
+	bool neighbour = h->type != NH_BROADCAST;
 
 	if (w->root->neigh != NULL && h->type == NH_CONNECTED)
-		index = neigh_find(w->root->neigh, out->id, &addr);
+		index = neigh_find(w->root->neigh, out->id, addr);
 	if (w->root->neigh != NULL && index != NEIGH_NONE && index <= w->root->neigh->max)
 		n = neigh_get(w->root->neigh, index);
-	if (n != NULL && n->state == NEIGH_FAILED)
+	if (reason == DROP_NONE && n != NULL && n->state == NEIGH_FAILED)
 		reason = DROP_NEIGH_FAILED;
-	else if (out->port < PORTS_MAX && !atomic_load(&w->env->shared->link_up[out->port]))
+	else if (reason == DROP_NONE && out->port < PORTS_MAX &&
+		 !atomic_load(&w->env->shared->link_up[out->port]))
 		reason = DROP_LINK_DOWN;
-	step(w, "output", reason,
-		json_pack("{s:o, s:o, s:o}", "interface", text_json(out->name), "neighbour",
-			h->type == NH_BROADCAST ? json_null() : text_json_addr(&addr), "state",
-			h->type == NH_BROADCAST
-				? json_null()
-				: json_string(n ? routing_neigh_state(n->state) : "unknown")));
+	walk_step(w, "output", reason,
+		json_pack("{s:o, s:o, s:o, s:i, s:o}", "interface", text_json(out->name),
+			"neighbour", neighbour ? text_json_addr(addr) : json_null(), "state",
+			neighbour ? json_string(n ? routing_neigh_state(n->state) : "unknown")
+				  : json_null(),
+			"mtu", out->mtu, "text", output_text(w, reason, out)));
 	return reason;
 }
 
 /* One way out: filter, neighbour, link. */
-static enum drop_reason leave(
-	struct walk *w, const struct iface *out, const struct nexthop *h, uint32_t dst)
+static enum drop_reason leave(struct walk *w, const struct iface *out, const struct nexthop *h)
 {
 	enum drop_reason reason = filter(w, out, RULE_OUT);
 
 	if (reason == DROP_NONE)
-		reason = output(w, out, h, dst);
+		reason = output(w, out, h);
 	json_array_append_new(w->paths,
 		json_pack("{s:o, s:o, s:s, s:o}", "interface", text_json(out->name), "via",
 			h->type == NH_VIA ? text_json_addr(&h->gw) : json_null(), "verdict",
@@ -142,7 +161,7 @@ static enum drop_reason leave(
 }
 
 /* All ways that the route may choose; out narrows them. */
-static enum drop_reason leave_all(struct walk *w, uint32_t nh, uint32_t dst)
+static enum drop_reason leave_all(struct walk *w, uint32_t nh)
 {
 	const struct nexthop *member[ROUTING_MEMBERS_MAX];
 	unsigned n = routing_members(w->root->routes, nh, member, ROUTING_MEMBERS_MAX);
@@ -155,7 +174,7 @@ static enum drop_reason leave_all(struct walk *w, uint32_t nh, uint32_t dst)
 
 		if (w->out != NULL && w->out != out)
 			continue;
-		reason = leave(w, out, member[i], dst);
+		reason = leave(w, out, member[i]);
 		tried++;
 		denied += reason != DROP_NONE;
 		if (first == DROP_NONE)
@@ -164,7 +183,7 @@ static enum drop_reason leave_all(struct walk *w, uint32_t nh, uint32_t dst)
 	if (tried == 0 && w->out != NULL) { /* not as routed: what if */
 		struct nexthop direct = {.type = NH_CONNECTED, .iface = w->out->id};
 
-		return leave(w, w->out, &direct, dst);
+		return leave(w, w->out, &direct);
 	}
 	w->mixed = denied > 0 && denied < tried;
 	return first;
@@ -189,83 +208,135 @@ static enum drop_reason dead_end(const struct nexthop *h)
 	}
 }
 
+/* A packet that this box makes, to a link-local address. */
+static enum drop_reason ours_on_link(struct walk *w)
+{
+	const struct iface *f = w->link;
+	bool ok = f->flags & IFACE_UP && f->flags & IFACE_IP6 && !addr_is_multicast(&w->p.dst);
+	struct nexthop hop = {.type = NH_CONNECTED, .iface = f->id};
+
+	on_link_step(w, ok ? DROP_NONE : DROP_NO_ROUTE, &hop);
+	return ok ? leave(w, f, &hop) : DROP_NO_ROUTE;
+}
+
 /* A packet that this box makes: local, outbound only. */
 static enum drop_reason ours(struct walk *w)
 {
-	uint32_t nh = routing_lookup(w->root->routes, addr_to4(&w->p.dst));
+	uint32_t nh = routing_lookup(w->root->routes, &w->p.dst);
 	const struct nexthop *h = routing_hop(w->root->routes, nh);
 	bool ok =
 		h != NULL && (h->type == NH_VIA || h->type == NH_CONNECTED || h->type == NH_GROUP);
 
 	w->p.scope = RULE_LOCAL;
-	route_step(w, addr_to4(&w->p.dst), nh, ok ? DROP_NONE : DROP_NO_ROUTE);
-	return ok ? leave_all(w, nh, addr_to4(&w->p.dst)) : DROP_NO_ROUTE;
+	if (walk_on_link(w) && w->link != NULL)
+		return ours_on_link(w);
+	route_step(w, nh, ok ? DROP_NONE : DROP_NO_ROUTE);
+	return ok ? leave_all(w, nh) : DROP_NO_ROUTE;
+}
+
+/* The answer to an echo request; false where there is no address to answer from. */
+static bool turn_round(struct walk *w)
+{
+	struct addr asker = w->p.src, from = w->p.dst;
+
+	if (walk_is6(w) && !ports_is_own6(w->root->ports, w->in->id, from.b) &&
+		!ports_source6(w->root->ports, w->in->id, &asker, &from))
+		return false;
+	w->p.src = from;
+	w->p.dst = asker;
+	w->p.sport = walk_is6(w) ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY;
+	w->out = NULL;
+	w->link = w->in;
+	return true;
+}
+
+/* What becomes of a packet for this box; DROP_NONE: an echo request, to be answered. */
+static enum drop_reason fate(const struct walk *w)
+{
+	bool six = walk_is6(w);
+
+	if (w->p.frag != PACKET_WHOLE)
+		return DROP_LOCAL_FRAGMENT;
+	if (w->p.proto == (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return w->p.sport == (six ? ICMP6_ECHO : ICMP4_ECHO) ? DROP_NONE
+								     : DROP_LOCAL_ICMP_IGNORED;
+	if (w->p.proto == IPPROTO_TCP || w->p.proto == IPPROTO_UDP)
+		return DROP_LOCAL_NO_PORT;
+	return DROP_LOCAL_NO_PROTOCOL;
 }
 
 /* For this box, and permitted so far. */
-static enum drop_reason local(struct walk *w, const struct nexthop *h)
+static enum drop_reason local(struct walk *w, bool broadcast)
 {
-	enum drop_reason reason = DROP_LOCAL_NO_PROTOCOL;
-	struct addr asker = w->p.src;
+	enum drop_reason reason = broadcast ? DROP_IP4_BROADCAST : fate(w);
 
-	if (h->type == NH_BROADCAST)
-		reason = DROP_IP4_BROADCAST;
-	else if (w->p.frag != PACKET_WHOLE)
-		reason = DROP_LOCAL_FRAGMENT;
-	else if (w->p.proto == IPPROTO_ICMP)
-		reason = w->p.sport == ICMP4_ECHO ? DROP_NONE : DROP_LOCAL_ICMP_IGNORED;
-	else if (w->p.proto == IPPROTO_TCP || w->p.proto == IPPROTO_UDP)
-		reason = DROP_LOCAL_NO_PORT;
-	step(w, "local", reason,
+	if (reason == DROP_NONE && !turn_round(w))
+		reason = DROP_LOCAL_ICMP_IGNORED;
+	walk_step(w, "local", reason,
 		json_pack("{s:s}", "text",
 			reason == DROP_NONE ? "This box answers the echo request; its reply:"
 					    : drop_text[reason].sentence));
 	if (reason != DROP_NONE)
 		return reason;
 	w->answered = true;
-	w->out = NULL;
-	w->p.src = w->p.dst;
-	w->p.dst = asker;
-	w->p.sport = w->p.dport = 0;
 	return ours(w);
+}
+
+/* Reverse path and inbound filter of a packet whose route is known. */
+static enum drop_reason let_in(struct walk *w)
+{
+	return reverse_path(w) != DROP_NONE ? DROP_URPF : filter(w, w->in, RULE_IN);
+}
+
+static enum drop_reason received_on_link(struct walk *w)
+{
+	/* groups that nobody joined did not come so far */
+	bool own = addr_is_multicast(&w->p.dst) ||
+		   ports_is_own6(w->root->ports, w->in->id, w->p.dst.b);
+	enum drop_reason reason = own ? DROP_NONE : DROP_IP6_LINK_LOCAL;
+
+	w->p.scope = RULE_LOCAL;
+	on_link_step(w, reason, NULL);
+	if (reason == DROP_NONE)
+		reason = let_in(w);
+	return reason == DROP_NONE ? local(w, false) : reason;
 }
 
 static enum drop_reason received(struct walk *w)
 {
 	const struct routes *r = w->root->routes;
-	uint32_t nh = routing_lookup(r, addr_to4(&w->p.dst));
+	enum drop_reason reason = walk_input(w), verdict;
+	uint32_t nh = routing_lookup(r, &w->p.dst);
 	const struct nexthop *h = routing_hop(r, nh);
-	enum drop_reason reason = w->in->flags & IFACE_UP ? DROP_NONE : DROP_ETH_IFACE_DOWN;
-	enum drop_reason verdict;
 	bool is_local = h != NULL && h->type == NH_LOCAL;
 
-	step(w, "interface", reason,
-		json_pack("{s:o, s:s}", "interface", text_json(w->in->name), "zone",
-			zone_name(w->in)));
-	if (reason == DROP_NONE)
-		reason = addresses(w);
-	if (reason != DROP_NONE)
+	if (reason != DROP_NONE || w->taken)
 		return reason;
+	if (walk_on_link(w))
+		return received_on_link(w);
 	if (h != NULL && h->type == NH_BROADCAST)
 		is_local = h->iface == w->in->id ||
 			   !(w->root->ports->iface[h->iface].flags & IFACE_BCAST_FORWARD);
 	w->p.scope = is_local ? RULE_LOCAL : RULE_ROUTE;
+	if (addr_is_link_local(&w->p.src) && !is_local) { /* RFC 4291 section 2.5.6 */
+		route_step(w, nh, DROP_IP6_SCOPE);
+		return DROP_IP6_SCOPE;
+	}
 	reason = is_local ? DROP_NONE : dead_end(h);
 	/* The filter is asked before a dead end counts: a denied packet is a denied packet. */
-	route_step(w, addr_to4(&w->p.dst), nh, reason);
-	if (reverse_path(w) != DROP_NONE)
-		return DROP_URPF;
-	verdict = filter(w, w->in, RULE_IN);
+	route_step(w, nh, reason);
+	verdict = let_in(w);
 	if (verdict != DROP_NONE)
 		return verdict;
 	if (is_local)
-		return local(w, h);
-	return reason != DROP_NONE ? reason : leave_all(w, nh, addr_to4(&w->p.dst));
+		return local(w, h->type == NH_BROADCAST);
+	return reason != DROP_NONE ? reason : leave_all(w, nh);
 }
 
 void walk(struct walk *w)
 {
 	w->steps = json_array();
 	w->paths = json_array();
+	w->link = w->out;
 	w->reason = w->in != NULL ? received(w) : ours(w);
 }

@@ -10,14 +10,39 @@
 struct walk {
 	struct ctl_env *env;
 	const struct root *root;
-	const struct iface *in;  /* NULL: a packet of our own */
-	const struct iface *out; /* asked for; NULL: as routed */
-	struct rule_packet p;    /* zone, scope and dir are set on the way */
-	json_t *steps, *paths;   /* owned */
-	enum drop_reason reason; /* DROP_NONE: it goes through */
-	bool mixed;              /* some paths of a multipath route deny it, some don't */
-	bool answered;           /* an echo request for this box, answered */
+	const struct iface *in;   /* NULL: a packet of our own */
+	const struct iface *out;  /* asked for; NULL: as routed */
+	struct rule_packet p;     /* zone, scope and dir are set on the way */
+	uint8_t hop_limit;        /* or TTL, as it arrives; 0: not asked about */
+	uint16_t length;          /* of the IP packet; 0: not asked about */
+	bool df;                  /* IPv4: marked don't fragment */
+	json_t *steps, *paths;    /* owned */
+	enum drop_reason reason;  /* DROP_NONE: it goes through */
+	bool mixed;               /* some paths of a multipath route deny it, some don't */
+	bool answered;            /* an echo request for this box, answered */
+	bool taken;               /* neighbour discovery for this box, for the control core */
+	const struct iface *link; /* where a link-local destination of a packet of ours is */
 };
 
-/* Fills steps, paths, reason. */
+/* Fills steps, paths, reason. A packet of our own to a link-local address needs out. */
 void walk(struct walk *w);
+
+/* --- between walk.c and walk_input.c */
+
+/* Adds a step. members is taken over. */
+void walk_step(struct walk *w, const char *name, enum drop_reason reason, json_t *members);
+/* What the input node of either family says to a packet that was received: a drop reason, or taken,
+ * or it goes on to its route. */
+enum drop_reason walk_input(struct walk *w);
+
+static inline bool walk_is6(const struct walk *w)
+{
+	return !addr_is4(&w->p.dst);
+}
+
+/* A destination that says nothing without an interface: in no routing table (RFC 4291 sections
+ * 2.5.6 and 2.7). */
+static inline bool walk_on_link(const struct walk *w)
+{
+	return walk_is6(w) && (addr_is_link_local(&w->p.dst) || addr_is_multicast(&w->p.dst));
+}

@@ -45,7 +45,11 @@ static void prepare(void)
 {
 	struct iface *i = small.ports.iface;
 
-	i[1] = (struct iface){.id = 1, .zone = RULE_SECURE, .flags = IFACE_UP, .name = "lan0"};
+	i[1] = (struct iface){.id = 1,
+		.zone = RULE_SECURE,
+		.flags = IFACE_UP | IFACE_IP6,
+		.ll.b = {0xfe, 0x80, [15] = 1},
+		.name = "lan0"};
 	i[2] = (struct iface){.id = 2, .zone = RULE_NONSECURE, .flags = IFACE_UP, .name = "wan0"};
 	small.ports.n_ifaces = 3;
 	small.rule[0] = (struct rule){
