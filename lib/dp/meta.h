@@ -83,3 +83,12 @@ static inline void meta_strip_l2(struct rte_mbuf *m, struct meta *meta)
 	m->pkt_len -= meta->l2_len;
 	meta->flags &= (uint8_t)~META_FRAMED;
 }
+
+/* And back: the header still lies before the data. */
+static inline void meta_unstrip_l2(struct rte_mbuf *m, struct meta *meta)
+{
+	m->data_off -= meta->l2_len;
+	m->data_len += meta->l2_len;
+	m->pkt_len += meta->l2_len;
+	meta->flags |= META_FRAMED;
+}

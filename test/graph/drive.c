@@ -148,11 +148,21 @@ struct rte_mbuf *rig_mbuf(const void *bytes, unsigned len)
 	return m;
 }
 
-void rig_put_mbuf(unsigned port, struct rte_mbuf *m)
+static void put_mbuf(unsigned port, unsigned queue, struct rte_mbuf *m)
 {
 	m->port = rig_port[port].id;
-	assert_int_equal(rte_ring_enqueue(rig_port[port].rx, m), 0);
+	assert_int_equal(rte_ring_enqueue(rig_port[port].rx[queue], m), 0);
 	put++;
+}
+
+void rig_put_mbuf(unsigned port, struct rte_mbuf *m)
+{
+	put_mbuf(port, 0, m);
+}
+
+void rig_put_queue(unsigned port, unsigned queue, const struct frame *f)
+{
+	put_mbuf(port, queue, rig_mbuf(f->b, f->len));
 }
 
 void rig_put_bytes(unsigned port, const void *bytes, unsigned len)
@@ -366,6 +376,16 @@ static bool law(const struct worker_stats *s)
 	return false;
 }
 
+static unsigned in_receive_rings(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < RIG_PORTS; i++)
+		for (unsigned q = 0; q < rig_port[i].n_rx; q++)
+			n += rte_ring_count(rig_port[i].rx[q]);
+	return n;
+}
+
 /* Buffers that rest somewhere on purpose. */
 static unsigned resting(const struct worker_stats *s)
 {
@@ -377,9 +397,7 @@ static unsigned resting(const struct worker_stats *s)
 	}
 	for (unsigned k = 0; k < HANDOFF_KINDS; k++)
 		n += s->handoff_out[k] - s->handoff_in[k];
-	for (unsigned i = 0; i < RIG_PORTS; i++)
-		n += rte_ring_count(rig_port[i].rx);
-	return (unsigned)n;
+	return (unsigned)n + in_receive_rings();
 }
 
 static bool streams_kept(void)
@@ -404,7 +422,7 @@ static bool streams_kept(void)
 bool rig_sound(void)
 {
 	struct worker_stats now;
-	unsigned have, in_rx = 0;
+	unsigned have, in_rx = in_receive_rings();
 	bool good;
 
 	sum_stats(&now);
@@ -414,8 +432,6 @@ bool rig_sound(void)
 		fprintf(stderr, "%d packet buffers are lost\n", RIG_MBUFS - (int)have);
 		good = false;
 	}
-	for (unsigned i = 0; i < RIG_PORTS; i++)
-		in_rx += rte_ring_count(rig_port[i].rx);
 	if (put != now.received + in_rx || taken != now.sent) {
 		fprintf(stderr, "put %lu, received %lu, waiting %u; taken %lu, sent %lu\n", put,
 			now.received, in_rx, taken, now.sent);

@@ -109,7 +109,8 @@ static struct conf *parse(const struct rig_text *t)
 		" burst-bytes = 1048576; %s };\nports = (",
 		RIG_MBUFS, t->system ? t->system : "");
 	for (unsigned i = 0; i < RIG_PORTS; i++)
-		fprintf(f, "%s{ name = \"p%u\"; device = \"net_ring_p%u\"; }", i ? ", " : "", i, i);
+		fprintf(f, "%s{ name = \"p%u\"; device = \"net_ring_p%u\"; rx-queues = %u; %s }",
+			i ? ", " : "", i, i, t->rx_rings ? t->rx_rings : 1, t->port ? t->port : "");
 	fprintf(f, ");\ninterfaces = ( %s );\nneighbours = ( ", ifaces);
 	write_neighbours(f, ifaces);
 	fprintf(f, "%s );\nroutes = ( %s );\nfilter = { rules = ( %s ); };\n%s\n",
@@ -141,7 +142,7 @@ static struct rte_ring *make_ring(const char *kind, unsigned port, unsigned i, u
 	return r;
 }
 
-static void make_port(unsigned i, unsigned tx_rings)
+static void make_port(unsigned i, unsigned rx_rings, unsigned tx_rings)
 {
 	struct rig_port *p = &rig_port[i];
 	struct mac6 mac = port_mac(i);
@@ -149,12 +150,14 @@ static void make_port(unsigned i, unsigned tx_rings)
 	char name[8];
 	int id;
 
+	p->n_rx = rx_rings;
 	p->n_tx = tx_rings;
-	p->rx = make_ring("rx", i, 0, 1024);
+	for (unsigned q = 0; q < rx_rings; q++)
+		p->rx[q] = make_ring("rx", i, q, 1024);
 	for (unsigned q = 0; q < tx_rings; q++)
 		p->tx[q] = make_ring("tx", i, q, RIG_TX_SIZE);
 	snprintf(name, sizeof(name), "p%u", i);
-	id = rte_eth_from_rings(name, &p->rx, 1, p->tx, tx_rings, 0);
+	id = rte_eth_from_rings(name, p->rx, rx_rings, p->tx, tx_rings, 0);
 	memcpy(&addr, mac.b, sizeof(addr));
 	/* goes to the device's first place, which is free: its MAC is zero */
 	if (id < 0 || rte_eth_dev_mac_addr_add((uint16_t)id, &addr, 0) < 0)
@@ -182,7 +185,7 @@ void rig_up(const struct rig_text *t, unsigned tx_rings)
 		give_up("EAL does not start");
 	conf->n_ports = n_ports;
 	for (unsigned i = 0; i < RIG_PORTS; i++)
-		make_port(i, tx_rings);
+		make_port(i, t->rx_rings ? t->rx_rings : 1, tx_rings);
 	if (app_boot_on_eal(rig) < 0)
 		give_up("the daemon does not boot");
 	rig->filterlog = filterlog_new();

@@ -70,7 +70,9 @@ struct rig_text {
 	const char *routes;     /* "" by default */
 	const char *neighbours; /* after the static ones */
 	const char *rules;
-	const char *rest; /* sections ip4, arp, log */
+	const char *rest;  /* sections ip4, arp, log */
+	const char *port;  /* more settings of each port */
+	unsigned rx_rings; /* receive queues of each port; 0: one */
 };
 
 extern struct app *rig;
@@ -102,6 +104,7 @@ struct l2 l2_to(uint32_t host, unsigned port, uint16_t vlan); /* from us to a st
 /* --- driving */
 
 void rig_put(unsigned port, const struct frame *f);
+void rig_put_queue(unsigned port, unsigned queue, const struct frame *f);
 void rig_put_bytes(unsigned port, const void *bytes, unsigned len);
 struct rte_mbuf *rig_mbuf(const void *bytes, unsigned len);
 void rig_put_mbuf(unsigned port, struct rte_mbuf *m);

@@ -9,8 +9,8 @@
 
 struct rig_port {
 	uint16_t id;
-	unsigned n_tx;
-	struct rte_ring *rx, *tx[RIG_QUEUES];
+	unsigned n_rx, n_tx;
+	struct rte_ring *rx[RIG_QUEUES], *tx[RIG_QUEUES];
 };
 
 extern struct rig_port rig_port[RIG_PORTS];

@@ -11,7 +11,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
-enum { NEXT_IP_ROUTE, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_SPREAD, NEXT_DROP };
 
 /* 0, or why the options forbid the packet to go on. */
 static enum drop_reason options(const struct root *root, const uint8_t *ip, unsigned hdr_len)
@@ -224,7 +224,8 @@ static inline bool plain(
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
-	const struct root *root = node_worker(node)->root;
+	const struct worker *w = node_worker(node);
+	const struct root *root = w->root;
 	const struct ports *ports = root->ports;
 	const struct acl *acl = root->acl;
 	uint16_t next[WALK_PACKETS_MAX];
@@ -232,14 +233,17 @@ static uint16_t process(
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
-		enum drop_reason reason = DROP_NONE;
+		enum drop_reason reason;
 
-		if (unlikely(!plain(acl, ports, m, meta))) {
-			meta_strip_l2(m, meta);
-			reason = input(root, m, meta);
-		}
-		next[i] = likely(reason == DROP_NONE) ? NEXT_IP_ROUTE
-						      : node_drop(meta, reason, NEXT_DROP);
+		next[i] = NEXT_IP_ROUTE;
+		if (likely(plain(acl, ports, m, meta)))
+			continue;
+		meta_strip_l2(m, meta);
+		reason = input(root, m, meta);
+		if (reason != DROP_NONE)
+			next[i] = node_drop(meta, reason, NEXT_DROP);
+		else if (meta->frag != PACKET_WHOLE && spread_fragment(w, m, meta))
+			next[i] = NEXT_SPREAD;
 	}
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
@@ -249,6 +253,6 @@ const struct node node_ip4_input = {
 	.name = "ip4_input",
 	.sentence = "validates the IPv4 packet and makes its filter key",
 	.process = process,
-	.n_next = 2,
-	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_DROP] = "drop"},
+	.n_next = 3,
+	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_SPREAD] = "spread", [NEXT_DROP] = "drop"},
 };

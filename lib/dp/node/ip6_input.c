@@ -13,7 +13,7 @@
 #include <netinet/in.h>
 #include <rte_tcp.h>
 
-enum { NEXT_IP_ROUTE, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_SPREAD, NEXT_DROP };
 
 /* The kinds of addresses that no packet has; those of ours come later. */
 static enum drop_reason addresses(const struct root *root, const struct iface *f,
@@ -194,7 +194,8 @@ static uint16_t nd(const struct rte_mbuf *m, struct meta *meta)
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
-	const struct root *root = node_worker(node)->root;
+	const struct worker *w = node_worker(node);
+	const struct root *root = w->root;
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
@@ -213,6 +214,8 @@ static uint16_t process(
 			 (root->ip6.martians_drop &&
 				 ports_is_own6(root->ports, meta->in_if, meta->key6.src)))
 			next[i] = node_drop(meta, DROP_IP6_SRC_MARTIAN, NEXT_DROP);
+		else if (unlikely(meta->frag != PACKET_WHOLE) && spread_fragment(w, m, meta))
+			next[i] = NEXT_SPREAD;
 		else
 			next[i] = NEXT_IP_ROUTE;
 	}
@@ -225,6 +228,6 @@ const struct node node_ip6_input = {
 	.sentence =
 		"validates the IPv6 packet, walks its extension headers and makes its filter key",
 	.process = process,
-	.n_next = 2,
-	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_DROP] = "drop"},
+	.n_next = 3,
+	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_SPREAD] = "spread", [NEXT_DROP] = "drop"},
 };

@@ -17,6 +17,12 @@ extern const struct node node_port_tx, node_drop_node; /* node_drop is a functio
 void acl_log(struct worker *w, struct rte_mbuf *m, uint8_t dir, uint32_t verdict,
 	enum drop_reason reason);
 
+/* --- spread.c */
+
+/* For a valid fragment as received, at its IP header: does it belong to another worker, whatever
+ * queue the device put it into? Then it is a frame again, and goes to node spread. */
+bool spread_fragment(const struct worker *w, struct rte_mbuf *m, struct meta *meta);
+
 /* --- neigh_wait.c: packets that wait for their neighbour. Worker only. */
 
 struct neigh_wait *neigh_wait_new(int socket);

@@ -1,61 +1,38 @@
-/* Spreads the packets of a port with fewer receive queues than workers: each goes to the worker
- * that its flow hash names, over a handoff ring. Worker.
- *
- * The hash is symmetric (both directions of a flow meet one worker) and, for fragments, over the
- * addresses alone, so that the fragments of one datagram meet one worker.
+/* Hands each frame to the worker that the hash of its flow names, over a handoff ring: all of a
+ * port with fewer receive queues than workers, and the fragments that a device gave to another
+ * worker. Worker. The hash: dp/spread_hash.h.
  */
 #include "dp/node/nodes.h"
 
-#include <rte_hash_crc.h>
-#include <rte_ip.h>
+#include "dp/spread_hash.h"
 
 enum { NEXT_ETH_INPUT, NEXT_DROP };
 
-static bool has_ports(uint8_t proto)
+static unsigned worker_of(const struct worker *w, const struct rte_mbuf *m)
 {
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+	return spread_worker(spread_hash(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len),
+		w->shared->n_workers);
 }
 
-/* Hash of a frame; 0 for what is not IPv4. Looks at no byte beyond the first segment. */
-static uint32_t flow_hash(const struct rte_mbuf *m)
+bool spread_fragment(const struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	unsigned len = m->data_len, at = RTE_ETHER_HDR_LEN, hdr_len;
-	uint16_t type, src_port, dst_port;
-	const struct rte_ipv4_hdr *ip;
-	uint64_t key;
-
-	if (len < at)
-		return 0;
-	memcpy(&type, p + 12, sizeof(type));
-	if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN) && len >= at + 4) {
-		memcpy(&type, p + 16, sizeof(type));
-		at += 4;
-	}
-	if (type != RTE_BE16(RTE_ETHER_TYPE_IPV4) || len < at + sizeof(*ip))
-		return 0;
-	ip = (const struct rte_ipv4_hdr *)(p + at);
-	key = (uint64_t)(ip->src_addr ^ ip->dst_addr) << 8 | ip->next_proto_id;
-	hdr_len = (ip->version_ihl & 15u) * 4;
-	if (has_ports(ip->next_proto_id) && len >= at + hdr_len + 4 &&
-		(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK | RTE_IPV4_HDR_MF_FLAG)) ==
-			0) {
-		memcpy(&src_port, p + at + hdr_len, 2);
-		memcpy(&dst_port, p + at + hdr_len + 2, 2);
-		key ^= (uint64_t)(src_port ^ dst_port) << 40;
-	}
-	return rte_hash_crc_8byte(key, UINT32_MAX);
+	if (w->shared->n_workers == 1)
+		return false;
+	meta_unstrip_l2(m, meta);
+	if (worker_of(w, m) != w->id)
+		return true;
+	meta_strip_l2(m, meta);
+	return false;
 }
 
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	unsigned workers = w->shared->n_workers;
 
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
-		unsigned to = (unsigned)((uint64_t)flow_hash(m) * workers >> 32);
+		unsigned to = worker_of(w, m);
 
 		if (to == w->id) {
 			rte_node_enqueue_x1(graph, node, NEXT_ETH_INPUT, m);
@@ -74,7 +51,7 @@ static uint16_t process(
 
 const struct node node_spread = {
 	.name = "spread",
-	.sentence = "hands packets of a single-queue port to workers by flow hash",
+	.sentence = "hands packets to the workers that their flow hash names",
 	.process = process,
 	.n_next = 2,
 	.next = {[NEXT_ETH_INPUT] = "eth_input", [NEXT_DROP] = "drop"},
