@@ -1,5 +1,5 @@
-/* What the whole list of rules gets wrong: rules that no packet reaches, tunnels that aren't there.
- * See parse.h.
+/* What the whole list of rules gets wrong: rules that no packet reaches, tunnels that aren't there,
+ * a family that nobody thought of. See parse.h.
  *
  * Called while a configuration is parsed, on its thread.
  */
@@ -62,6 +62,30 @@ static void check_unreachable(struct parse *p)
 		n > 1 ? " (and so for later rules)" : "");
 }
 
+/* A family that interfaces have addresses of and that no rule permits anything of. */
+static void check_families(struct parse *p)
+{
+	const struct conf *conf = p->conf;
+	unsigned used = 0, permitted = 0;
+
+	for (unsigned i = 0; i < conf->n_ifaces; i++)
+		for (unsigned k = 0; k < conf->ifaces[i].n_addrs; k++)
+			used |= addr_is4(&conf->ifaces[i].addrs[k].addr) ? RULE_IP4 : RULE_IP6;
+	for (uint32_t i = 0; i < conf->n_rules; i++)
+		if (conf->rules[i].permit)
+			permitted |= rule_families(&conf->rules[i]);
+	if (permitted == 0) /* said elsewhere, or meant */
+		return;
+	for (unsigned family = RULE_IP4; family <= RULE_IP6; family++)
+		if (used & ~permitted & family)
+			parse_warn(p, "filter", -1, NULL, -1,
+				"interfaces have %s addresses and no rule permits %s: every such "
+				"packet is "
+				"denied (implicit deny)",
+				family == RULE_IP4 ? "IPv4" : "IPv6",
+				family == RULE_IP4 ? "IPv4" : "IPv6");
+}
+
 void check_rules(struct parse *p)
 {
 	const struct conf *conf = p->conf;
@@ -79,4 +103,5 @@ void check_rules(struct parse *p)
 				"no tunnel %u is configured, expected t=0 or none", r->tunnel);
 	}
 	check_unreachable(p);
+	check_families(p);
 }

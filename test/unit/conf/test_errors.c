@@ -258,6 +258,31 @@ static const struct {
 		PORT IFACE "filter = { rules = ( { action = \"permit\"; proto = \"icmp\";\n"
 			   "sport = 8;\n icmp-code = 256; } ); };",
 		{{3, "filter.rules[0].icmp-code", "found the integer 256, expected any, or"}}},
+	{"addresses of two families",
+		PORT IFACE
+		"filter = { rules = (\n{ action = \"permit\"; src = \"9.0.0.0/8\"; dst = "
+		"\"2001:db8::/32\"; },\n"
+		"{ action = \"permit\"; src = \"9.0.0.0\"; src-mask = \"ffff::\"; },\n"
+		"{ action = \"permit\"; src = \"2001:db8::\"; src-mask = "
+		"\"ffff:0:ffff::\"; },\n"
+		"{ action = \"permit\"; src = \"2001:db8::/129\"; } ); };",
+		{{2, "filter.rules[0].dst", "of two families"},
+			{3, "filter.rules[1].src-mask",
+				"a mask of one family besides a src of the other"},
+			{4, "filter.rules[2].src-mask", "mask without holes"},
+			{5, "filter.rules[3].src", "found \"2001:db8::/129\", expected any"}}},
+	{"icmp of the other family",
+		PORT IFACE
+		"filter = { rules = (\n{ action = \"permit\"; src = \"::/0\"; proto = "
+		"\"icmp\"; },\n"
+		"{ action = \"permit\"; dst = \"0.0.0.0/0\"; proto = 58; icmp-type = 1; } ); };",
+		{{2, "filter.rules[0].proto", "expected icmpv6 with IPv6 addresses"},
+			{3, "filter.rules[1].proto", "expected icmp with IPv4 addresses"}}},
+	{"ports with icmpv6",
+		PORT IFACE "filter = { rules = ( { action = \"permit\"; proto = \"icmpv6\";\n"
+			   "sport = 8;\n dport = 256; } ); };",
+		{{2, "filter.rules[0].sport", "expected icmp-type"},
+			{3, "filter.rules[0].dport", "expected icmp-code"}}},
 	{"tunnels",
 		PORT IFACE "filter = { rules = (\n{ action = \"permit\"; tunnel = 0; },\n"
 			   "{ action = \"permit\";\ntunnel = 4; } ); };",
@@ -408,6 +433,26 @@ static void warnings(void **state)
 			{{3, "filter.rules[2]",
 				"can never match: earlier ones match everything that it "
 				"could (and so for later"}}},
+		/* by family: the second rule matches IPv6 yet, the fourth nothing any more */
+		{PORT IFACE "filter = { rules = ( { action = \"permit\"; src = \"0.0.0.0/0\"; },\n"
+			    "{ action = \"permit\"; proto = \"tcp\"; },\n"
+			    "{ action = \"deny\"; src = \"::/0\"; },\n"
+			    "{ action = \"deny\"; proto = \"udp\"; } ); };",
+			{{4, "filter.rules[3]", "can never match"}}},
+		{PORT IFACE "filter = { rules = ( { action = \"permit\"; },\n"
+			    "{ action = \"deny\"; src = \"2001:db8::/32\"; } ); };",
+			{{2, "filter.rules[1]", "can never match"}}},
+		/* a family without rules */
+		{PORT "interfaces = ( { name = \"a\"; addresses = [ \"9.0.0.1/8\", "
+		      "\"2001:db8::1/64\" ]; "
+		      "} );\nfilter = { rules = ( { action = \"permit\"; src = \"0.0.0.0/0\"; } ); "
+		      "};",
+			{{2, "filter", "IPv6 addresses and no rule permits IPv6"}}},
+		{PORT "interfaces = ( { name = \"a\"; addresses = [ \"9.0.0.1/8\", "
+		      "\"2001:db8::1/64\" ]; "
+		      "} );\nfilter = { rules = ( { action = \"permit\"; proto = \"icmpv6\"; } ); "
+		      "};",
+			{{2, "filter", "IPv4 addresses and no rule permits IPv4"}}},
 		/* outside tunnels everything is matched, within them not */
 		{PORT IFACE "filter = { rules = ( { action = \"permit\"; tunnel = 0; },\n"
 			    "{ action = \"deny\"; } ); };",
