@@ -73,6 +73,7 @@ struct app {
 	unsigned n_iface_names;
 	struct tables *tables; /* the published ones */
 	struct neigh_db *neigh;
+	struct ra_db *ra;
 	struct acl_counters *counters;
 	struct rule_counter *counter_base;
 	struct pending_orders pending[WORKERS_MAX];
@@ -109,7 +110,7 @@ int boot_ports(struct app *a);
 void ports_stop(struct app *a);
 /* Bytes of data room that the largest configured MTU asks for, headroom included. */
 uint16_t ports_data_room(const struct conf *conf);
-/* Looks at every port's link; announces our addresses where it came up. */
+/* Looks at every port's link, and tells the neighbours of changes. */
 void ports_poll_links(struct app *a);
 
 /* --- build.c: conf -> tables */
@@ -151,8 +152,19 @@ unsigned control_tick(struct app *a);
 /* Until SIGTERM or SIGINT. */
 void control_run(struct app *a);
 uint64_t control_now_ms(void);
-/* For neigh_db_new: sends ARP, orders workers. */
-struct neigh_ops control_neigh_ops(struct app *a);
+
+/* --- neigh.c: neighbours and router advertisements, as the control core deals with them */
+int neigh_init(struct app *a); /* with a->conf and the pool; 0 or -ENOMEM */
+void neigh_fini(struct app *a);
+/* Settings of the configuration that runs now, whose tables are published. */
+void neigh_apply(struct app *a, const struct conf *conf);
+/* Announces our IPv4 addresses; those of IPv6 announce themselves when no duplicate was found. */
+void neigh_start(struct app *a);
+/* The port's link changed; may be told again. */
+void neigh_link(struct app *a, uint16_t port, bool up);
+/* ARP, or neighbour discovery, that a worker punted: 0, or -EINVAL for nonsense. */
+int neigh_punted(struct app *a, const struct rte_mbuf *m);
+void neigh_flush_orders(struct app *a, unsigned worker);
 
 /* --- worker.c: the loop of a worker lcore */
 int workers_launch(struct app *a);

@@ -114,21 +114,14 @@ static int boot_workers(struct app *a)
 
 static int boot_tables(struct app *a)
 {
-	const struct conf_arp *arp = &a->conf->arp;
-	struct neigh_conf nc = {.reachable_ms = arp->reachable_s * 1000,
-		.retry_ms = arp->retry_ms,
-		.stale_ms = arp->stale_s * 1000,
-		.retries = arp->retries};
-	struct neigh_ops ops = control_neigh_ops(a);
 	struct route_in *routes = NULL;
 	uint32_t n_routes = 0;
 	struct tables *t;
 	char why[512];
 
-	a->neigh = neigh_db_new(arp->entries_max, a->shared.qsv, &nc, &ops);
 	a->counters = acl_counters_new(a->shared.n_counters);
 	a->counter_base = calloc(a->shared.n_counters, sizeof(*a->counter_base));
-	if (a->neigh == NULL || a->counters == NULL || a->counter_base == NULL) {
+	if (neigh_init(a) < 0 || a->counters == NULL || a->counter_base == NULL) {
 		log_error("no memory for neighbours and counters; set system.memory-mb higher");
 		return -1;
 	}
@@ -142,7 +135,7 @@ static int boot_tables(struct app *a)
 	}
 	route_list_free(routes, n_routes);
 	tables_publish(a, t);
-	tables_neighbours(a, a->conf);
+	neigh_apply(a, a->conf);
 	return 0;
 }
 
@@ -183,7 +176,7 @@ void app_fini(struct app *a)
 		tables_free(a, a->tables);
 		a->tables = NULL;
 	}
-	neigh_db_free(a->neigh);
+	neigh_fini(a);
 	acl_counters_free(a->counters);
 	free(a->counter_base);
 	rte_free(a->shared.qsv);

@@ -289,6 +289,8 @@ static struct ip6_policy policy6(const struct app *a, const struct conf *conf)
 		.extension_headers_max = conf->ip6.extension_headers_max,
 		.icmp_error_rate = share(conf->ip6.icmp_error_rate, a->n_workers),
 		.icmp_echo_rate = share(conf->ip6.icmp_echo_rate, a->n_workers),
+		.nd_punt_rate = share(conf->nd.punt_rate, a->n_workers),
+		.neigh_queue = conf->nd.queue,
 	};
 }
 

@@ -7,7 +7,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <rte_arp.h>
 #include <rte_mbuf.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,102 +26,6 @@ uint64_t control_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- ARP out */
-
-static struct rte_mbuf *arp_packet(struct app *a, const struct iface *iface, uint16_t op,
-	uint32_t spa, uint32_t tpa, const struct rte_ether_addr *tha)
-{
-	static const struct rte_ether_addr all = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-	struct rte_mbuf *m = rte_pktmbuf_alloc(a->pool);
-	uint8_t hdr[IFACE_HDR_MAX];
-	struct rte_arp_hdr *arp;
-	unsigned l2;
-	uint8_t *p;
-
-	if (m == NULL)
-		return NULL;
-	l2 = iface_header(iface, tha ? tha : &all, RTE_BE16(RTE_ETHER_TYPE_ARP), hdr);
-	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l2 + sizeof(*arp)));
-	memcpy(p, hdr, l2);
-	arp = (struct rte_arp_hdr *)(p + l2);
-	*arp = (struct rte_arp_hdr){
-		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
-		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-		.arp_hlen = RTE_ETHER_ADDR_LEN,
-		.arp_plen = 4,
-		.arp_opcode = rte_cpu_to_be_16(op),
-		.arp_data = {.arp_sha = iface->mac,
-			.arp_sip = rte_cpu_to_be_32(spa),
-			.arp_tip = rte_cpu_to_be_32(tpa)},
-	};
-	if (tha)
-		arp->arp_data.arp_tha = *tha;
-	*meta_of(m) = (struct meta){
-		.flags = META_OURS | META_FRAMED, .out_port = iface->port, .out_if = iface->id};
-	return m;
-}
-
-static void send_arp(void *arg, const struct iface *iface, uint16_t op, uint32_t spa, uint32_t tpa,
-	const struct rte_ether_addr *tha)
-{
-	struct app *a = arg;
-	struct rte_mbuf *m = arp_packet(a, iface, op, spa, tpa, tha);
-
-	/* a refused one is counted by the ring, and asked again by the state machine */
-	if (m && link_packets_put(&a->worker[0]->link.inject, &m, 1) == 0)
-		rte_pktmbuf_free(m);
-}
-
-/* --- orders: kept until the ring takes them */
-
-static void flush_orders(struct app *a, unsigned worker)
-{
-	struct pending_orders *p = &a->pending[worker];
-	size_t done = 0;
-
-	while (done < p->n && link_order_put(&a->worker[worker]->link, &p->order[done]))
-		done++;
-	if (done) {
-		memmove(p->order, p->order + done, (p->n - done) * sizeof(*p->order));
-		p->n -= done;
-	}
-}
-
-static void keep_order(struct app *a, unsigned worker, const struct order *o)
-{
-	struct pending_orders *p = &a->pending[worker];
-
-	if (p->n == p->room) {
-		size_t room = p->room ? p->room * 2 : 64;
-		struct order *grown = realloc(p->order, room * sizeof(*grown));
-
-		if (grown == NULL) /* the packets' own time-out ends their wait */
-			return;
-		p->order = grown;
-		p->room = room;
-	}
-	p->order[p->n++] = *o;
-}
-
-static void settled(void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
-{
-	struct app *a = arg;
-	struct order o = {.kind = ready ? ORDER_NEIGH_READY : ORDER_NEIGH_FAILED,
-		.iface = iface,
-		.addr = *addr,
-		.index = index};
-
-	for (unsigned i = 0; i < a->n_workers; i++) {
-		keep_order(a, i, &o);
-		flush_orders(a, i);
-	}
-}
-
-struct neigh_ops control_neigh_ops(struct app *a)
-{
-	return (struct neigh_ops){.arg = a, .arp = send_arp, .settled = settled};
-}
-
 /* --- rings in */
 
 static unsigned read_punts(struct app *a, struct worker *w)
@@ -130,13 +33,9 @@ static unsigned read_punts(struct app *a, struct worker *w)
 	struct rte_mbuf *m[PUNTS];
 	unsigned n = link_packets_get(&w->link.punt, m, PUNTS);
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct meta *meta = meta_of(m[i]);
-
-		if (neigh_db_arp(a->neigh, meta->in_if, rte_pktmbuf_mtod(m[i], const uint8_t *),
-			    m[i]->data_len, control_now_ms()) < 0)
+	for (unsigned i = 0; i < n; i++)
+		if (neigh_punted(a, m[i]) < 0)
 			a->punts_unknown++;
-	}
 	rte_pktmbuf_free_bulk(m, n);
 	return n;
 }
@@ -175,7 +74,7 @@ unsigned control_tick(struct app *a)
 		for (unsigned i = 0; i < a->n_workers; i++) {
 			n += read_punts(a, a->worker[i]);
 			n += read_events(a, a->worker[i]);
-			flush_orders(a, i);
+			neigh_flush_orders(a, i);
 		}
 		total += n;
 		if (n == 0)
@@ -183,6 +82,7 @@ unsigned control_tick(struct app *a)
 	}
 	filterlog_flush(a->filterlog);
 	neigh_db_tick(a->neigh, control_now_ms());
+	ra_db_tick(a->ra, control_now_ms());
 	ports_poll_links(a);
 	reload_tick(a);
 	return total;
@@ -248,6 +148,7 @@ static int open_socket(struct app *a)
 	a->env.shared = &a->shared;
 	a->env.worker = a->worker;
 	a->env.neigh = a->neigh;
+	a->env.ra = a->ra;
 	a->env.filterlog = a->filterlog;
 	a->env.port = a->ctl_port;
 	a->env.n_ports = a->conf->n_ports;
@@ -286,9 +187,7 @@ int control_init(struct app *a)
 		log_error("libevent: no timer or signals");
 		return -1;
 	}
-	for (unsigned i = 1; i < a->tables->ports->n_ifaces; i++)
-		if (a->tables->ports->iface[i].flags & IFACE_UP)
-			neigh_db_announce(a->neigh, (uint16_t)i);
+	neigh_start(a);
 	return 0;
 }
 

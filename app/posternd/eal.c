@@ -124,7 +124,7 @@ static uint32_t choose_mbufs(struct app *a)
 		n += (uint32_t)a->n_workers *
 		     ((c->ports[i].rx_descriptors ? c->ports[i].rx_descriptors : 1024u) +
 			     (c->ports[i].tx_descriptors ? c->ports[i].tx_descriptors : 1024u));
-	n += a->n_workers * (3 * WALK_PACKETS_MAX + 512 + 2048) + 4096;
+	n += a->n_workers * (3 * WALK_PACKETS_MAX + 512 + 2 * 2048) + 4096;
 	return n | 8191u; /* 2^q - 1 wastes least of a mempool */
 }
 

@@ -110,6 +110,8 @@ static int run(const char *path)
 		log_info("stopping");
 		status = EXIT_SUCCESS;
 	}
+	if (a->ra)
+		ra_db_stop(a->ra); /* the workers still send it */
 	workers_stop(a);
 	control_fini(a);
 	app_fini(a);

@@ -279,11 +279,6 @@ void ports_poll_links(struct app *a)
 		atomic_store(&a->shared.link_up[id], link.link_status);
 		log_info("port %s: link %s", a->conf->ports[i].name,
 			link.link_status ? "up" : "down");
-		for (unsigned f = 1; link.link_status && f < a->tables->ports->n_ifaces; f++) {
-			const struct iface *iface = &a->tables->ports->iface[f];
-
-			if (iface->flags & IFACE_UP && iface->port == id)
-				neigh_db_announce(a->neigh, iface->id);
-		}
+		neigh_link(a, id, link.link_status);
 	}
 }

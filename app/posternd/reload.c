@@ -182,14 +182,9 @@ static void apply_rest(struct app *a, const struct conf *conf)
 		[CONF_LOG_FILE] = FILTERLOG_FILE,
 		[CONF_LOG_SYSLOG] = FILTERLOG_SYSLOG,
 	};
-	struct neigh_conf nc = {.reachable_ms = conf->arp.reachable_s * 1000,
-		.retry_ms = conf->arp.retry_ms,
-		.stale_ms = conf->arp.stale_s * 1000,
-		.retries = conf->arp.retries};
 	char why[256];
 
-	neigh_db_configure(a->neigh, &nc);
-	tables_neighbours(a, conf);
+	neigh_apply(a, conf);
 	if (filterlog_open(a->filterlog, to[conf->log.to],
 		    conf->log.to == CONF_LOG_FILE ? conf->log.file : NULL, why, sizeof(why)) < 0)
 		log_warn("reload: filter log: %s; the old destination stays", why);

@@ -11,6 +11,7 @@
 #include "dp/worker.h"
 #include "table/acl_write.h"
 #include "table/neigh_write.h"
+#include "table/ra_send.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@ struct ctl_env {
 	struct dp_shared *shared;
 	struct worker **worker; /* shared->n_workers */
 	struct neigh_db *neigh;
+	const struct ra_db *ra;
 	struct filterlog *filterlog;
 	const struct ctl_port *port;
 	unsigned n_ports;

@@ -62,6 +62,10 @@ const char *routing_neigh_state(uint8_t state)
 		return "incomplete";
 	case NEIGH_REACHABLE:
 		return "reachable";
+	case NEIGH_STALE:
+		return "stale";
+	case NEIGH_DELAY:
+		return "delay";
 	case NEIGH_PROBE:
 		return "probe";
 	case NEIGH_FAILED:

@@ -19,6 +19,7 @@ const struct node *const node_map[] = {
 	&node_arp_input,
 	&node_ip4_input,
 	&node_ip6_input,
+	&node_nd_input,
 	&node_ip_route,
 	&node_acl_in,
 	/* for us, and what we answer */

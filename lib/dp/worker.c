@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <rte_malloc.h>
 
-#define RESOLVE_RATE 10000 /* events a second */
+#define RESOLVE_RATE 10000 /* events a second and family */
 #define ORDERS_PER_WALK 16
 
 int worker_init(struct worker *w)
@@ -52,8 +52,11 @@ static void policy(struct worker *w)
 	bucket_init(&w->icmp6_error, p6->icmp_error_rate, p6->icmp_error_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->icmp6_echo, p6->icmp_echo_rate, p6->icmp_echo_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->arp_punt, p->arp_punt_rate, p->arp_punt_rate / 10, hz, w->now_tsc);
+	bucket_init(&w->nd_ask, p6->nd_punt_rate, p6->nd_punt_rate / 10, hz, w->now_tsc);
+	bucket_init(&w->nd_tell, p6->nd_punt_rate, p6->nd_punt_rate / 10, hz, w->now_tsc);
 	bucket_init(&w->log, p->log_rate, p->log_burst, hz, w->now_tsc);
-	bucket_init(&w->resolve, RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
+	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
+		bucket_init(&w->resolve[f], RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
 	w->policy_generation = w->root->generation;
 }
 
@@ -64,7 +67,7 @@ static void orders(struct worker *w)
 
 	for (unsigned i = 0; i < n; i++)
 		neigh_wait_settle(
-			w->neigh_wait, o[i].iface, &o[i].addr, o[i].kind == ORDER_NEIGH_READY);
+			w->neigh_wait, o[i].iface, &o[i].addr, (enum neigh_outcome)o[i].outcome);
 	if (n) {
 		w->stats.orders += n;
 		link_order_done(&w->link, n);

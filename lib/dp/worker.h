@@ -64,7 +64,7 @@ struct worker_stats {
 	uint64_t handoff_out[HANDOFF_KINDS], handoff_in[HANDOFF_KINDS];
 	uint64_t icmp_errors_sent,
 		icmp_errors_limited; /* limited: rate, or no answer is permitted */
-	uint64_t exempt;             /* our own packets that the filter did not see */
+	uint64_t exempt; /* that the filter did not see: our own errors, neighbour discovery */
 	uint64_t log_left_out;
 	uint64_t neigh_waiting; /* packets that wait now (a gauge, part of in flight) */
 	uint64_t walks, busy_walks, busy_cycles, sleeps;
@@ -112,10 +112,12 @@ struct worker {
 	uint32_t burst_bytes;
 	struct rxq rxq[WORKER_RXQ_MAX];
 	struct txq txq[PORTS_MAX];
-	struct bucket icmp_error, icmp_echo, icmp6_error, icmp6_echo, arp_punt, log, resolve;
-	uint32_t log_pending_left_out; /* since the last record */
-	uint32_t policy_generation;    /* of the root the buckets were made from */
-	uint16_t ip_id;                /* of packets that we make */
+	struct bucket icmp_error, icmp_echo, icmp6_error, icmp6_echo, arp_punt, log;
+	struct bucket nd_ask, nd_tell;         /* neighbour discovery: solicitations, the others */
+	struct bucket resolve[NEIGH_FAMILIES]; /* events */
+	uint32_t log_pending_left_out;         /* since the last record */
+	uint32_t policy_generation;            /* of the root the buckets were made from */
+	uint16_t ip_id;                        /* of packets that we make */
 	struct neigh_wait *neigh_wait;
 	struct acl_memo *acl_memo;
 	struct rte_graph *graph;

@@ -49,14 +49,14 @@ struct event {        /* 80 bytes */
 };
 _Static_assert(sizeof(struct event) == 80, "a multiple of 4 for rte_ring");
 
-enum order_kind { ORDER_NEIGH_READY, ORDER_NEIGH_FAILED };
+enum order_kind { ORDER_NEIGH /* settled */ };
 
 struct order { /* 24 bytes */
 	struct addr addr;
 	uint32_t index; /* in the neighbour table */
 	uint16_t iface;
-	uint8_t kind; /* enum order_kind */
-	uint8_t pad;
+	uint8_t kind;    /* enum order_kind */
+	uint8_t outcome; /* enum neigh_outcome */
 };
 _Static_assert(sizeof(struct order) == 24, "a multiple of 4 for rte_ring");
 

@@ -13,17 +13,29 @@
 #include <rte_hash.h>
 #include <rte_rcu_qsbr.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NEIGH_NONE 0 /* index 0 is never used */
 #define NEIGH_HDR_MAX IFACE_HDR_MAX
 
-enum neigh_state {
+enum neigh_family { NEIGH_IP4, NEIGH_IP6, NEIGH_FAMILIES };
+
+enum neigh_state {        /* RFC 4861 section 7.3.2 */
 	NEIGH_INCOMPLETE, /* being resolved: no header yet */
 	NEIGH_REACHABLE,
-	NEIGH_PROBE,  /* aged, asked again, still used */
+	NEIGH_STALE,  /* not heard for a while, nor needed since; used as it is */
+	NEIGH_DELAY,  /* IPv6: used again, and about to be asked */
+	NEIGH_PROBE,  /* asked again, still used */
 	NEIGH_FAILED, /* did not answer; kept a while so that we do not ask all the time */
 	NEIGH_STATIC, /* configured */
+};
+
+enum neigh_outcome {   /* of asking for a neighbour, for what waits for it */
+	NEIGH_READY,   /* can be used now: waiting packets go */
+	NEIGH_SILENT,  /* did not answer */
+	NEIGH_REFUSED, /* nobody asked: no neighbour's address, no such interface, or no room */
+	NEIGH_DOWN,    /* the link is down */
 };
 
 struct neigh {                      /* one published entry, 64 bytes */
@@ -46,12 +58,22 @@ struct neigh_table {
 	_Atomic(const struct neigh *) *entry; /* [max + 1]; NULL: free */
 	/* writer: workers set 1, control core clears: was it used since last looked at */
 	_Atomic uint8_t *used; /* [max + 1] */
+	/* IPv6 addresses of ours that nobody may use yet, or ever; NULL: none. Replaced as a whole
+	 * under RCU */
+	_Atomic(const struct neigh_unusable *) unusable;
 };
 
 struct neigh_key { /* 32 bytes: rte_hash compares those in one go */
 	struct addr addr;
 	uint32_t iface;
 	uint32_t zero[3];
+};
+
+/* Our addresses that are tentative or duplicates (RFC 4862 section 5.4): they are not answered for,
+ * and no packet has them as its source. */
+struct neigh_unusable {
+	uint32_t n;
+	struct neigh_key key[];
 };
 
 /* The entry of an index, or NULL. Worker, within a walk (acquire: pairs with the release store in
@@ -76,4 +98,16 @@ static inline void neigh_mark_used(const struct neigh_table *t, uint32_t index)
 {
 	if (!atomic_load_explicit(&t->used[index], memory_order_relaxed))
 		atomic_store_explicit(&t->used[index], 1, memory_order_relaxed);
+}
+
+bool neigh_unusable_has(const struct neigh_unusable *u, uint16_t iface, const uint8_t addr[16]);
+
+/* May our own IPv6 address be used? iface tells link-local addresses apart: the interface that the
+ * packet came by, or leaves by. Worker, within a walk, or control core. */
+static inline bool neigh_own_usable(
+	const struct neigh_table *t, uint16_t iface, const uint8_t addr[16])
+{
+	const struct neigh_unusable *u = atomic_load_explicit(&t->unusable, memory_order_acquire);
+
+	return __builtin_expect(u == NULL, 1) || !neigh_unusable_has(u, iface, addr);
 }

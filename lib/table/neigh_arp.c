@@ -8,14 +8,10 @@
  */
 #include "table/neigh_parts.h"
 
-#include "base/log.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include <rte_arp.h>
-
-#define DEFEND_MS 10000 /* RFC 5227 section 2.4: DEFEND_INTERVAL */
 
 /* The payload with its length (28); the Ethernet padding behind it is of no interest. */
 static int parse(const uint8_t *bytes, uint32_t len, struct rte_arp_hdr *arp)
@@ -36,42 +32,6 @@ static int parse(const uint8_t *bytes, uint32_t len, struct rte_arp_hdr *arp)
 	return rte_is_valid_assigned_ether_addr(&arp->arp_data.arp_sha) ? 0 : -EINVAL;
 }
 
-/* At most once in DEFEND_MS per address. A flood over more addresses than are remembered gets no
- * more than NEIGH_DEFENDED_MAX in that time. */
-static bool may_defend(struct neigh_db *db, uint16_t iface, uint32_t addr, uint64_t now_ms)
-{
-	unsigned at = NEIGH_DEFENDED_MAX;
-
-	for (unsigned k = 0; k < NEIGH_DEFENDED_MAX; k++) {
-		if (now_ms >= db->defended[k].until_ms)
-			at = k;
-		else if (db->defended[k].addr == addr && db->defended[k].iface == iface)
-			return false;
-	}
-	if (at == NEIGH_DEFENDED_MAX)
-		return false;
-	db->defended[at].until_ms = now_ms + DEFEND_MS;
-	db->defended[at].addr = addr;
-	db->defended[at].iface = iface;
-	return true;
-}
-
-/* Someone else says that an address of ours is its own. */
-static void conflict(struct neigh_db *db, const struct iface *iface, uint32_t addr,
-	const struct rte_ether_addr *mac, uint64_t now_ms)
-{
-	char text[ADDR4_STRLEN], who[RTE_ETHER_ADDR_FMT_SIZE];
-	char after[NEIGH_AFTER_MAX];
-
-	if (neigh_may_log(&db->conflict_log, now_ms, after)) {
-		rte_ether_format_addr(who, sizeof(who), mac);
-		log_warn("address conflict: our address %s on %s is also used by %s%s",
-			addr4_format(addr, text), iface->name, who, after);
-	}
-	if (may_defend(db, iface->id, addr, now_ms))
-		db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, addr, addr, NULL);
-}
-
 /* Takes note of the sender. for_us: the packet asks for, or answers to, an address of ours. */
 static int learn(struct neigh_db *db, const struct iface *iface, uint32_t spa,
 	const struct rte_ether_addr *sha, bool for_us, uint64_t now_ms)
@@ -83,7 +43,7 @@ static int learn(struct neigh_db *db, const struct iface *iface, uint32_t spa,
 	if (!neigh_is_host(iface, &like.addr))
 		return -EINVAL;
 	if (i != NEIGH_NONE) {
-		neigh_state_learn(db, i, sha, now_ms);
+		neigh_state_learn(db, i, sha, NEIGH_REACHABLE, now_ms);
 		return 0;
 	}
 	if (!neigh_on_link(iface, &like.addr, NULL))
@@ -92,7 +52,7 @@ static int learn(struct neigh_db *db, const struct iface *iface, uint32_t spa,
 		return 0;
 	i = neigh_slot_make(db, &like, now_ms);
 	if (i != NEIGH_NONE)
-		neigh_state_fresh(db, i, now_ms);
+		neigh_state_enter(db, i, NEIGH_REACHABLE, now_ms);
 	return 0;
 }
 
@@ -121,7 +81,9 @@ int neigh_db_arp(
 		if (!request)
 			return -EINVAL;
 	} else if (neigh_is_ours(iface, &sender)) {
-		conflict(db, iface, spa, &arp.arp_data.arp_sha, now_ms);
+		neigh_conflict(db, iface, &sender, arp.arp_data.arp_sha.addr_bytes, now_ms);
+		if (neigh_may_defend(db, iface->id, &sender, now_ms))
+			db->ops.arp(db->ops.arg, iface, RTE_ARP_OP_REQUEST, spa, spa, NULL);
 		return 0;
 	} else {
 		rc = learn(db, iface, spa, &arp.arp_data.arp_sha, for_us, now_ms);

@@ -16,6 +16,7 @@
 static void unlink_slot(struct neigh_db *db, uint32_t i)
 {
 	struct neigh_slot *s = &db->slot[i];
+	struct neigh_share *share = neigh_share(db, &s->addr);
 	unsigned q = s->queue;
 
 	if (q == NEIGH_Q_NONE)
@@ -23,12 +24,12 @@ static void unlink_slot(struct neigh_db *db, uint32_t i)
 	if (s->prev)
 		db->slot[s->prev].next = s->next;
 	else
-		db->queue[q].first = s->next;
+		share->queue[q].first = s->next;
 	if (s->next)
 		db->slot[s->next].prev = s->prev;
 	else
-		db->queue[q].last = s->prev;
-	db->queue[q].n--;
+		share->queue[q].last = s->prev;
+	share->queue[q].n--;
 	s->prev = s->next = 0;
 	s->queue = NEIGH_Q_NONE;
 }
@@ -36,16 +37,17 @@ static void unlink_slot(struct neigh_db *db, uint32_t i)
 static void link_slot(struct neigh_db *db, uint32_t i, enum neigh_queue q)
 {
 	struct neigh_slot *s = &db->slot[i];
+	struct neigh_share *share = neigh_share(db, &s->addr);
 
 	s->queue = (uint8_t)q;
 	s->next = 0;
-	s->prev = db->queue[q].last;
+	s->prev = share->queue[q].last;
 	if (s->prev)
 		db->slot[s->prev].next = i;
 	else
-		db->queue[q].first = i;
-	db->queue[q].last = i;
-	db->queue[q].n++;
+		share->queue[q].first = i;
+	share->queue[q].last = i;
+	share->queue[q].n++;
 }
 
 void neigh_slot_queue(struct neigh_db *db, uint32_t i)
@@ -57,8 +59,8 @@ void neigh_slot_queue(struct neigh_db *db, uint32_t i)
 		q = NEIGH_Q_FAILED;
 	else if (s->pins == 0 && s->state == NEIGH_INCOMPLETE)
 		q = NEIGH_Q_INCOMPLETE;
-	else if (s->pins == 0 && s->state == NEIGH_REACHABLE && s->aged)
-		q = NEIGH_Q_AGED;
+	else if (s->pins == 0 && s->state == NEIGH_STALE)
+		q = NEIGH_Q_STALE;
 	if (s->queue == q)
 		return;
 	unlink_slot(db, i);
@@ -74,45 +76,41 @@ bool neigh_slot_used(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 	return true;
 }
 
-/* The node waits until each worker has passed a quiescent state. */
-static void defer(
-	struct neigh_db *db, struct neigh_node *node, uint32_t free_index, int32_t hash_pos)
+void neigh_slot_defer(struct neigh_db *db, struct neigh_old *old, void *memory)
 {
-	node->next = NULL;
-	node->free_index = free_index;
-	node->hash_pos = hash_pos;
-	node->token = rte_rcu_qsbr_start(db->qsv);
+	*old = (struct neigh_old){
+		.memory = memory, .token = rte_rcu_qsbr_start(db->qsv), .hash_pos = -1};
 	if (db->old_last)
-		db->old_last->next = node;
+		db->old_last->next = old;
 	else
-		db->old_first = node;
-	db->old_last = node;
+		db->old_first = old;
+	db->old_last = old;
 }
 
 void neigh_slot_reclaim(struct neigh_db *db)
 {
-	struct neigh_node *node;
-
 	for (unsigned n = 0; n < RECLAIM_MAX; n++) {
-		node = db->old_first;
-		if (node == NULL || !rte_rcu_qsbr_check(db->qsv, node->token, false))
+		struct neigh_old *old = db->old_first;
+
+		if (old == NULL || !rte_rcu_qsbr_check(db->qsv, old->token, false))
 			return;
-		db->old_first = node->next;
+		db->old_first = old->next;
 		if (db->old_first == NULL)
 			db->old_last = NULL;
-		if (node->hash_pos >= 0)
-			rte_hash_free_key_with_position(db->table.hash, node->hash_pos);
-		if (node->free_index) {
-			db->slot[node->free_index].next = db->free_first;
-			db->free_first = node->free_index;
+		if (old->hash_pos >= 0)
+			rte_hash_free_key_with_position(db->table.hash, old->hash_pos);
+		if (old->free_index) {
+			neigh_share(db, &db->slot[old->free_index].addr)->n_taken--;
+			db->slot[old->free_index].next = db->free_first;
+			db->free_first = old->free_index;
 		}
-		free(node);
+		free(old->memory);
 	}
 }
 
 static bool has_header(uint8_t state)
 {
-	return state == NEIGH_REACHABLE || state == NEIGH_PROBE || state == NEIGH_STATIC;
+	return state != NEIGH_INCOMPLETE && state != NEIGH_FAILED;
 }
 
 static rte_be16_t ether_type(const struct addr *addr)
@@ -148,8 +146,11 @@ int neigh_slot_publish(struct neigh_db *db, uint32_t i)
 	}
 	/* release: pairs with the acquire of neigh_get */
 	old = atomic_exchange_explicit(&db->table.entry[i], &node->n, memory_order_acq_rel);
-	if (old)
-		defer(db, (struct neigh_node *)(uintptr_t)old, 0, -1);
+	if (old) {
+		struct neigh_node *was = (struct neigh_node *)(uintptr_t)old;
+
+		neigh_slot_defer(db, &was->old, was);
+	}
 	return 0;
 }
 
@@ -160,7 +161,6 @@ void neigh_slot_set(struct neigh_db *db, uint32_t i, enum neigh_state state, uin
 	s->state = (uint8_t)state;
 	s->since_ms = now_ms;
 	s->tries = 0;
-	s->aged = false;
 	neigh_slot_publish(db, i);
 	neigh_slot_queue(db, i);
 }
@@ -171,33 +171,36 @@ static void remove_slot(struct neigh_db *db, uint32_t i, bool hashed)
 	struct neigh_slot *s = &db->slot[i];
 	struct neigh_key key = {.addr = s->addr, .iface = s->iface};
 	int32_t pos = hashed ? rte_hash_del_key(db->table.hash, &key) : -1;
-	const struct neigh *old =
-		atomic_exchange_explicit(&db->table.entry[i], NULL, memory_order_acq_rel);
+	struct neigh_node *node = (struct neigh_node *)(uintptr_t)atomic_exchange_explicit(
+		&db->table.entry[i], NULL, memory_order_acq_rel);
 
 	neigh_due_clear(db, i);
 	unlink_slot(db, i);
 	s->live = false;
-	db->n_live--;
-	defer(db, (struct neigh_node *)(uintptr_t)old, i, pos);
+	neigh_share(db, &s->addr)->n_live--;
+	neigh_slot_defer(db, &node->old, node);
+	node->old.free_index = i;
+	node->old.hash_pos = pos;
 }
 
-void neigh_slot_drop(struct neigh_db *db, uint32_t i)
+void neigh_slot_drop(struct neigh_db *db, uint32_t i, enum neigh_outcome why)
 {
 	struct neigh_slot s = db->slot[i];
 
 	remove_slot(db, i, true);
 	if (s.state == NEIGH_INCOMPLETE)
-		db->ops.settled(db->ops.arg, s.iface, &s.addr, i, false);
+		db->ops.settled(db->ops.arg, s.iface, &s.addr, i, why);
 }
 
 /* Drops the oldest unused entry of the queue. A used one gets another round. */
-static bool evict_from(struct neigh_db *db, enum neigh_queue q, uint64_t now_ms)
+static bool evict_from(
+	struct neigh_db *db, struct neigh_share *share, enum neigh_queue q, uint64_t now_ms)
 {
-	for (unsigned look = 0; look < EVICT_LOOKS && db->queue[q].n > 0; look++) {
-		uint32_t i = db->queue[q].first;
+	for (unsigned look = 0; look < EVICT_LOOKS && share->queue[q].n > 0; look++) {
+		uint32_t i = share->queue[q].first;
 
 		if (!neigh_slot_used(db, i, now_ms)) {
-			neigh_slot_drop(db, i);
+			neigh_slot_drop(db, i, NEIGH_REFUSED);
 			return true;
 		}
 		unlink_slot(db, i);
@@ -206,27 +209,59 @@ static bool evict_from(struct neigh_db *db, enum neigh_queue q, uint64_t now_ms)
 	return false;
 }
 
-/* Finds a free index. A scan of a large subnet must not push out neighbours that answer: entries
- * that do not are bounded, and are the first to go. An index comes back only after a grace period,
- * so some are freed ahead of need. */
+/* Entries that are being asked for or did not answer, and how many there may be. */
+static uint32_t unanswered(const struct neigh_share *share)
+{
+	return share->queue[NEIGH_Q_FAILED].n + share->queue[NEIGH_Q_INCOMPLETE].n;
+}
+
+static uint32_t unanswered_max(const struct neigh_share *share)
+{
+	uint32_t most = share->conf.incomplete_max ? share->conf.incomplete_max : share->max / 4;
+
+	most = RTE_MIN(most, share->max / 2);
+	return most ? most : 1;
+}
+
+/* Room for one more that answered: so many are kept free for those that will be asked. */
+static void spare(struct neigh_db *db, struct neigh_share *share, uint64_t now_ms)
+{
+	if (share->n_live - unanswered(share) >= share->max - unanswered_max(share))
+		evict_from(db, share, NEIGH_Q_STALE, now_ms);
+}
+
+/* Finds a free index. A scan of a large subnet must not push out neighbours that answered: entries
+ * that did not are bounded, are the first to go, and take no other's place. An index comes back
+ * only after a grace period, so some are freed ahead of need. */
 static uint32_t take_index(struct neigh_db *db, const struct neigh_slot *like, uint64_t now_ms)
 {
-	uint32_t max = db->table.max, i;
+	struct neigh_share *share = neigh_share(db, &like->addr);
 	bool asking = like->state == NEIGH_INCOMPLETE && like->pins == 0;
+	uint32_t i;
 
-	if (asking && db->queue[NEIGH_Q_INCOMPLETE].n >= RTE_MAX(max / 4, 1u) &&
-		!evict_from(db, NEIGH_Q_INCOMPLETE, now_ms))
+	if (asking && unanswered(share) >= unanswered_max(share) &&
+		!evict_from(db, share, NEIGH_Q_FAILED, now_ms) &&
+		!evict_from(db, share, NEIGH_Q_INCOMPLETE, now_ms))
 		return NEIGH_NONE;
-	if (db->n_live + max / 16 >= max)
-		for (unsigned q = 0; q < NEIGH_Q_N; q++)
-			if (evict_from(db, q, now_ms))
+	if (!asking)
+		spare(db, share, now_ms);
+	if (share->n_live + share->max / 16 >= share->max)
+		for (unsigned q = 0; q < (asking ? NEIGH_Q_STALE : NEIGH_Q_N); q++)
+			if (evict_from(db, share, q, now_ms))
 				break;
-	if (db->free_first == 0)
+	if (share->n_taken >= share->max || db->free_first == 0)
 		neigh_slot_reclaim(db);
 	i = db->free_first;
-	if (i)
-		db->free_first = db->slot[i].next;
+	if (i == 0 || share->n_taken >= share->max)
+		return NEIGH_NONE;
+	db->free_first = db->slot[i].next;
+	share->n_taken++;
 	return i;
+}
+
+void neigh_slot_answers(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+{
+	spare(db, neigh_share(db, &db->slot[i].addr), now_ms);
 }
 
 uint32_t neigh_slot_make(struct neigh_db *db, const struct neigh_slot *like, uint64_t now_ms)
@@ -244,12 +279,13 @@ uint32_t neigh_slot_make(struct neigh_db *db, const struct neigh_slot *like, uin
 	s->queue = NEIGH_Q_NONE;
 	atomic_store_explicit(&db->table.used[i], 0, memory_order_relaxed);
 	if (neigh_slot_publish(db, i) != 0) {
+		neigh_share(db, &s->addr)->n_taken--;
 		s->next = db->free_first;
 		db->free_first = i;
 		return NEIGH_NONE;
 	}
 	s->live = true;
-	db->n_live++;
+	neigh_share(db, &s->addr)->n_live++;
 	neigh_slot_queue(db, i);
 	/* The entry first, then the way to it: who finds the index finds the entry. */
 	if (rte_hash_add_key_data(db->table.hash, &key, (void *)(uintptr_t)i) < 0) {

@@ -1,12 +1,20 @@
 /* The neighbours' state machine: what happens when an entry is asked for, heard, or reaches its
- * deadline. Called by neigh_write.c and neigh_arp.c; control core only. All times are the caller's
+ * deadline. Called by the other neigh files; control core only. All times are the caller's
  * monotonic milliseconds.
  *
  *   INCOMPLETE  asked `retries` times, retry_ms apart; then FAILED
- *   REACHABLE   after reachable_ms: used or pinned -> PROBE; else looked at every retry_ms, until
- * it is used (PROBE) or was neither used nor heard for stale_ms (deleted) PROBE       asked
- * `retries` times at its known MAC, as often by broadcast; then FAILED FAILED      kept for retries
- * x retry_ms; pinned: asked again for ever, ever more rarely STATIC      no deadline
+ *   REACHABLE   heard less than reachable_ms ago (IPv6: 0.5 to 1.5 times that, RFC 4861 section
+ *               6.3.2); then STALE, or for IPv4, when in use: PROBE
+ *   STALE       looked at every retry_ms, until it is used or pinned (IPv6: DELAY, IPv4: PROBE) or
+ *               was neither used nor heard for stale_ms (deleted)
+ *   DELAY       IPv6 alone: 5 s later it is asked (PROBE), unless it is heard first
+ *   PROBE       asked `retries` times at its known MAC. IPv4: as often by broadcast, then FAILED.
+ *               IPv6: then deleted (RFC 4861 section 7.3.3); pinned: INCOMPLETE
+ *   FAILED      kept for retries x retry_ms; pinned: asked again for ever, ever more rarely
+ *   STATIC      no deadline
+ *
+ * Nothing that workers see of an entry's use counts as being heard: that packets go to a neighbour
+ * does not tell that they arrive (RFC 4861 section 7.3.1).
  */
 #include "table/neigh_parts.h"
 
@@ -18,54 +26,7 @@
 #define BACKOFF_SHIFT 3u /* pinned and silent: at most 8 x retry_ms apart */
 #define LOG_WINDOW_MS 10000
 #define LOG_LINES 10
-
-bool neigh_on_link(const struct iface *iface, const struct addr *addr, struct addr *ours)
-{
-	const struct prefix *best = NULL;
-
-	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		const struct prefix *p = &iface->addrs[k];
-
-		if (prefix_holds(p, addr) && (best == NULL || p->len > best->len))
-			best = p;
-	}
-	if (best && ours)
-		*ours = best->addr;
-	return best != NULL;
-}
-
-bool neigh_is_ours(const struct iface *iface, const struct addr *addr)
-{
-	for (unsigned k = 0; k < iface->n_addrs; k++)
-		if (addr_equal(&iface->addrs[k].addr, addr))
-			return true;
-	return false;
-}
-
-static bool is_host4(const struct iface *iface, const struct addr *addr)
-{
-	uint32_t addr4 = addr_to4(addr);
-
-	if (addr4 >> 24 == 0 || addr4 >> 24 == 127 || addr4 >> 24 >= 224)
-		return false;
-	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		uint32_t mask, host;
-
-		if (!prefix_holds(&iface->addrs[k], addr))
-			continue;
-		mask = mask4(prefix_written_len(&iface->addrs[k]));
-		host = addr4 & ~mask;
-		/* RFC 3021: a /31 has neither; RFC 1122 section 3.2.1.3 has both */
-		if (~mask > 1 && (host == 0 || host == ~mask))
-			return false;
-	}
-	return true;
-}
-
-bool neigh_is_host(const struct iface *iface, const struct addr *addr)
-{
-	return addr_is4(addr) && is_host4(iface, addr);
-}
+#define DELAY_FIRST_PROBE_MS 5000 /* RFC 4861 section 10 */
 
 bool neigh_may_log(struct neigh_limit *limit, uint64_t now_ms, char after[NEIGH_AFTER_MAX])
 {
@@ -85,14 +46,16 @@ bool neigh_may_log(struct neigh_limit *limit, uint64_t now_ms, char after[NEIGH_
 	return true;
 }
 
-static void request(
-	struct neigh_db *db, const struct neigh_slot *s, const struct rte_ether_addr *to)
+static const struct neigh_conf *conf(struct neigh_db *db, const struct neigh_slot *s)
 {
-	const struct iface *iface = neigh_iface(db->ports, s->iface);
+	return &neigh_share(db, &s->addr)->conf;
+}
+
+static void request4(struct neigh_db *db, const struct iface *iface, const struct neigh_slot *s,
+	const struct rte_ether_addr *to)
+{
 	struct addr ours;
 
-	if (iface == NULL)
-		return;
 	/* an address that a route calls on link is asked for with the first address */
 	if (!neigh_on_link(iface, &s->addr, &ours))
 		ours = addr_of4(rte_be_to_cpu_32(iface->addr));
@@ -100,9 +63,41 @@ static void request(
 		db->ops.arp(db->ops.arg, iface, 1, addr_to4(&ours), addr_to4(&s->addr), to);
 }
 
-static void tell(struct neigh_db *db, uint32_t i, bool ready)
+/* RFC 4861 section 7.2.2 */
+static void request6(struct neigh_db *db, const struct iface *iface, const struct neigh_slot *s,
+	const struct rte_ether_addr *to)
 {
-	db->ops.settled(db->ops.arg, db->slot[i].iface, &db->slot[i].addr, i, ready);
+	struct addr dst = to ? s->addr : nd_solicited_node(&s->addr), ours;
+	struct mac mac, dst_mac = nd_group_mac(&dst);
+	uint8_t packet[ND_PACKET_MAX];
+	unsigned len;
+
+	if (!neigh_own_source(db, iface, &s->addr, &ours))
+		return;
+	if (to)
+		memcpy(&dst_mac, to, sizeof(dst_mac));
+	memcpy(&mac, &iface->mac, sizeof(mac));
+	len = nd_write_ns(packet, &ours, &dst, &s->addr, &mac, NULL);
+	db->ops.nd(db->ops.arg, iface, &dst_mac, packet, len);
+}
+
+/* to NULL: everybody who may have the address is asked. */
+static void request(
+	struct neigh_db *db, const struct neigh_slot *s, const struct rte_ether_addr *to)
+{
+	const struct iface *iface = neigh_iface(db->ports, s->iface);
+
+	if (iface == NULL || neigh_link_down(db, iface))
+		return;
+	if (addr_is4(&s->addr))
+		request4(db, iface, s, to);
+	else
+		request6(db, iface, s, to);
+}
+
+static void tell(struct neigh_db *db, uint32_t i, enum neigh_outcome outcome)
+{
+	db->ops.settled(db->ops.arg, db->slot[i].iface, &db->slot[i].addr, i, outcome);
 }
 
 void neigh_state_ask(struct neigh_db *db, uint32_t i, uint64_t now_ms)
@@ -113,17 +108,32 @@ void neigh_state_ask(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 		neigh_slot_set(db, i, NEIGH_INCOMPLETE, now_ms);
 	s->tries = 1;
 	request(db, s, NULL);
-	neigh_due_set(db, i, now_ms + db->conf.retry_ms);
+	neigh_due_set(db, i, now_ms + conf(db, s)->retry_ms);
 }
 
-static void fail(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+static void fail(struct neigh_db *db, uint32_t i, enum neigh_outcome why, uint64_t now_ms)
+{
+	struct neigh_slot *s = &db->slot[i];
+	const struct neigh_conf *c = conf(db, s);
+
+	neigh_slot_set(db, i, NEIGH_FAILED, now_ms);
+	neigh_due_set(db, i, now_ms + (uint64_t)c->retry_ms * (s->pins ? 2u : c->retries));
+	tell(db, i, why);
+}
+
+void neigh_state_link_down(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 {
 	struct neigh_slot *s = &db->slot[i];
 
-	neigh_slot_set(db, i, NEIGH_FAILED, now_ms);
-	neigh_due_set(
-		db, i, now_ms + (uint64_t)db->conf.retry_ms * (s->pins ? 2u : db->conf.retries));
-	tell(db, i, false);
+	if (s->state == NEIGH_STATIC)
+		return;
+	if (s->pins == 0) {
+		neigh_slot_drop(db, i, NEIGH_DOWN);
+		return;
+	}
+	memset(&s->mac, 0, sizeof(s->mac));
+	if (s->state != NEIGH_FAILED)
+		fail(db, i, NEIGH_DOWN, now_ms);
 }
 
 static void probe(struct neigh_db *db, uint32_t i, uint64_t now_ms)
@@ -133,20 +143,40 @@ static void probe(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 	neigh_slot_set(db, i, NEIGH_PROBE, now_ms);
 	s->tries = 1;
 	request(db, s, &s->mac);
-	neigh_due_set(db, i, now_ms + db->conf.retry_ms);
+	neigh_due_set(db, i, now_ms + conf(db, s)->retry_ms);
 }
 
-void neigh_state_fresh(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+/* It is used again, or always wanted. */
+static void verify(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+{
+	if (addr_is4(&db->slot[i].addr)) {
+		probe(db, i, now_ms);
+		return;
+	}
+	neigh_slot_set(db, i, NEIGH_DELAY, now_ms);
+	neigh_due_set(db, i, now_ms + DELAY_FIRST_PROBE_MS);
+}
+
+/* How long the next REACHABLE lasts. */
+static uint64_t reachable_ms(struct neigh_db *db, const struct neigh_slot *s)
+{
+	uint64_t base = conf(db, s)->reachable_ms;
+
+	return addr_is4(&s->addr) ? base : random_between(&db->random, base / 2, base * 3 / 2);
+}
+
+void neigh_state_enter(struct neigh_db *db, uint32_t i, enum neigh_state state, uint64_t now_ms)
 {
 	struct neigh_slot *s = &db->slot[i];
 
-	if (s->state != NEIGH_REACHABLE)
-		neigh_slot_set(db, i, NEIGH_REACHABLE, now_ms);
-	s->aged = false;
-	neigh_slot_queue(db, i);
-	s->fresh_ms = now_ms;
+	if (s->state != state)
+		neigh_slot_set(db, i, state, now_ms);
 	neigh_slot_used(db, i, now_ms); /* only use from now on makes it worth a probe */
-	neigh_due_set(db, i, now_ms + db->conf.reachable_ms);
+	s->fresh_ms = now_ms;
+	if (state == NEIGH_STALE)
+		neigh_due_set(db, i, now_ms + conf(db, s)->retry_ms);
+	else
+		neigh_due_set(db, i, now_ms + reachable_ms(db, s));
 }
 
 static void log_change(struct neigh_db *db, const struct neigh_slot *s,
@@ -164,8 +194,8 @@ static void log_change(struct neigh_db *db, const struct neigh_slot *s,
 		iface ? iface->name : "?", from, to, after);
 }
 
-void neigh_state_learn(
-	struct neigh_db *db, uint32_t i, const struct rte_ether_addr *mac, uint64_t now_ms)
+void neigh_state_learn(struct neigh_db *db, uint32_t i, const struct rte_ether_addr *mac,
+	enum neigh_state state, uint64_t now_ms)
 {
 	struct neigh_slot *s = &db->slot[i];
 	bool waited = s->state == NEIGH_INCOMPLETE || s->state == NEIGH_FAILED;
@@ -175,42 +205,60 @@ void neigh_state_learn(
 		return;
 	if (moved && !rte_is_zero_ether_addr(&s->mac))
 		log_change(db, s, mac, now_ms);
-	s->mac = *mac;
-	if (moved && s->state == NEIGH_REACHABLE)
-		neigh_slot_publish(db, i);
-	neigh_state_fresh(db, i, now_ms);
 	if (waited)
-		tell(db, i, true);
+		neigh_slot_answers(db, i, now_ms);
+	s->mac = *mac;
+	if (moved && s->state == state)
+		neigh_slot_publish(db, i);
+	neigh_state_enter(db, i, state, now_ms);
+	if (waited)
+		tell(db, i, NEIGH_READY);
 }
 
 static void reachable_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 {
 	struct neigh_slot *s = &db->slot[i];
 	bool used = neigh_slot_used(db, i, now_ms);
-	uint64_t stale_ms = RTE_MAX(s->fresh_ms, s->used_ms) + db->conf.stale_ms;
 
-	if (used || s->pins > 0) {
-		probe(db, i, now_ms);
-	} else if (now_ms >= stale_ms) {
-		neigh_slot_drop(db, i);
-	} else {
-		s->aged = true;
-		neigh_slot_queue(db, i);
-		neigh_due_set(db, i, RTE_MIN(now_ms + db->conf.retry_ms, stale_ms));
+	if (s->pins > 0 || (used && addr_is4(&s->addr))) {
+		verify(db, i, now_ms);
+		return;
 	}
+	neigh_slot_set(db, i, NEIGH_STALE, now_ms);
+	neigh_due_set(db, i, now_ms + conf(db, s)->retry_ms);
+}
+
+static void stale_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+{
+	struct neigh_slot *s = &db->slot[i];
+	bool used = neigh_slot_used(db, i, now_ms);
+	uint64_t until = RTE_MAX(s->fresh_ms, s->used_ms) + conf(db, s)->stale_ms;
+
+	if (used || s->pins > 0)
+		verify(db, i, now_ms);
+	else if (now_ms >= until)
+		neigh_slot_drop(db, i, NEIGH_SILENT);
+	else
+		neigh_due_set(db, i, RTE_MIN(now_ms + conf(db, s)->retry_ms, until));
 }
 
 static void probe_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 {
 	struct neigh_slot *s = &db->slot[i];
+	const struct neigh_conf *c = conf(db, s);
+	bool four = addr_is4(&s->addr);
 
-	if (s->tries >= 2u * db->conf.retries) {
-		fail(db, i, now_ms);
-		return;
+	if (s->tries < (four ? 2u : 1u) * c->retries) {
+		request(db, s, s->tries < c->retries ? &s->mac : NULL);
+		s->tries++;
+		neigh_due_set(db, i, now_ms + c->retry_ms);
+	} else if (four) {
+		fail(db, i, NEIGH_SILENT, now_ms);
+	} else if (s->pins > 0) {
+		neigh_state_ask(db, i, now_ms);
+	} else {
+		neigh_slot_drop(db, i, NEIGH_SILENT); /* the next packet begins anew */
 	}
-	request(db, s, s->tries < db->conf.retries ? &s->mac : NULL);
-	s->tries++;
-	neigh_due_set(db, i, now_ms + db->conf.retry_ms);
 }
 
 static void failed_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
@@ -218,7 +266,7 @@ static void failed_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 	struct neigh_slot *s = &db->slot[i];
 
 	if (s->pins == 0) {
-		neigh_slot_drop(db, i);
+		neigh_slot_drop(db, i, NEIGH_SILENT);
 		return;
 	}
 	/* It stays FAILED while we ask, so that packets for it are refused and not kept waiting. */
@@ -226,25 +274,37 @@ static void failed_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 	if (s->tries < UINT8_MAX)
 		s->tries++;
 	neigh_due_set(db, i,
-		now_ms + ((uint64_t)db->conf.retry_ms << RTE_MIN(s->tries + 1u, BACKOFF_SHIFT)));
+		now_ms +
+			((uint64_t)conf(db, s)->retry_ms << RTE_MIN(s->tries + 1u, BACKOFF_SHIFT)));
+}
+
+static void incomplete_due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+{
+	struct neigh_slot *s = &db->slot[i];
+
+	if (s->tries >= conf(db, s)->retries) {
+		fail(db, i, NEIGH_SILENT, now_ms);
+		return;
+	}
+	s->tries++;
+	request(db, s, NULL);
+	neigh_due_set(db, i, now_ms + conf(db, s)->retry_ms);
 }
 
 static void due(struct neigh_db *db, uint32_t i, uint64_t now_ms)
 {
-	struct neigh_slot *s = &db->slot[i];
-
-	switch (s->state) {
+	switch (db->slot[i].state) {
 	case NEIGH_INCOMPLETE:
-		if (s->tries >= db->conf.retries) {
-			fail(db, i, now_ms);
-			return;
-		}
-		s->tries++;
-		request(db, s, NULL);
-		neigh_due_set(db, i, now_ms + db->conf.retry_ms);
+		incomplete_due(db, i, now_ms);
 		return;
 	case NEIGH_REACHABLE:
 		reachable_due(db, i, now_ms);
+		return;
+	case NEIGH_STALE:
+		stale_due(db, i, now_ms);
+		return;
+	case NEIGH_DELAY:
+		probe(db, i, now_ms);
 		return;
 	case NEIGH_PROBE:
 		probe_due(db, i, now_ms);
@@ -263,6 +323,7 @@ void neigh_db_tick(struct neigh_db *db, uint64_t now_ms)
 
 	db->now_ms = now_ms;
 	neigh_slot_reclaim(db);
+	neigh_own_tick(db, now_ms);
 	for (unsigned n = 0; n < TICK_MAX && (i = neigh_due_first(db, now_ms)) != NEIGH_NONE; n++)
 		due(db, i, now_ms);
 }

@@ -1,6 +1,6 @@
 /* The neighbour table's contract towards the control core: making it, the running configuration's
  * ports, pins of routes, static entries, hints of workers, and what show prints. The rest stands in
- * neigh_slot.c, neigh_due.c, neigh_state.c and neigh_arp.c. Control core only.
+ * the files that neigh_parts.h names. Control core only.
  */
 #include "table/neigh_parts.h"
 
@@ -12,6 +12,10 @@
 #include <rte_errno.h>
 #include <rte_jhash.h>
 #include <rte_random.h>
+
+#define CLOCK_HZ                                                                        \
+	1000000 /* of the buckets: finer than the caller's milliseconds, for high rates \
+		 */
 
 /* Keyed with a number nobody else knows: neighbours choose their addresses, and so could choose
  * them to collide. */
@@ -41,29 +45,35 @@ static struct rte_hash *make_hash(uint32_t max)
 	return rte_hash_create(&params);
 }
 
-struct neigh_db *neigh_db_new(uint32_t max, struct rte_rcu_qsbr *qsv, const struct neigh_conf *conf,
-	const struct neigh_ops *ops)
+struct neigh_db *neigh_db_new(const uint32_t max[NEIGH_FAMILIES], struct rte_rcu_qsbr *qsv,
+	const struct neigh_conf conf[NEIGH_FAMILIES], const struct neigh_ops *ops, uint64_t seed)
 {
 	struct neigh_db *db = calloc(1, sizeof(*db));
-	size_t n = (size_t)max + 1;
+	uint64_t all = (uint64_t)max[NEIGH_IP4] + max[NEIGH_IP6];
+	size_t n = (size_t)all + 1;
 
 	if (db == NULL)
 		return NULL;
-	db->table.max = max;
+	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
+		db->share[f].max = max[f];
+	db->table.max = (uint32_t)all;
 	db->qsv = qsv;
 	db->ops = *ops;
+	db->own_due_ms = UINT64_MAX;
+	random_init(&db->random, seed);
 	neigh_db_configure(db, conf);
 	db->slot = calloc(n, sizeof(db->slot[0]));
 	db->heap = calloc(n, sizeof(db->heap[0]));
 	db->table.entry = calloc(n, sizeof(db->table.entry[0]));
 	db->table.used = calloc(n, sizeof(db->table.used[0]));
-	db->table.hash = max > 0 && max < RTE_HASH_ENTRIES_MAX / 2 ? make_hash(max) : NULL;
+	db->table.hash =
+		all > 0 && all < RTE_HASH_ENTRIES_MAX / 2 ? make_hash((uint32_t)all) : NULL;
 	if (!db->slot || !db->heap || !db->table.entry || !db->table.used || !db->table.hash) {
 		neigh_db_free(db);
 		return NULL;
 	}
-	for (uint32_t i = 1; i <= max; i++) {
-		db->slot[i].next = i < max ? i + 1 : 0;
+	for (uint32_t i = 1; i <= all; i++) {
+		db->slot[i].next = i < all ? i + 1 : 0;
 		db->slot[i].queue = NEIGH_Q_NONE;
 	}
 	db->free_first = 1;
@@ -78,11 +88,12 @@ void neigh_db_free(struct neigh_db *db)
 	for (uint32_t i = 1; db->table.entry && i <= db->table.max; i++)
 		free((void *)(uintptr_t)atomic_load(&db->table.entry[i]));
 	while (db->old_first) {
-		struct neigh_node *node = db->old_first;
+		struct neigh_old *old = db->old_first;
 
-		db->old_first = node->next;
-		free(node);
+		db->old_first = old->next;
+		free(old->memory);
 	}
+	neigh_own_free(db);
 	rte_hash_free(db->table.hash);
 	free((void *)db->table.used);
 	free((void *)db->table.entry);
@@ -97,21 +108,23 @@ const struct neigh_table *neigh_db_table(const struct neigh_db *db)
 }
 
 /* Running deadlines stay as they are; the new figures count from the next step of each entry. */
-void neigh_db_configure(struct neigh_db *db, const struct neigh_conf *conf)
+void neigh_db_configure(struct neigh_db *db, const struct neigh_conf conf[NEIGH_FAMILIES])
 {
-	db->conf = *conf;
-	if (db->conf.retry_ms == 0)
-		db->conf.retry_ms = 1; /* a deadline that does not move would be due for ever */
-	if (db->conf.retries == 0)
-		db->conf.retries = 1;
-	if (db->conf.reachable_ms == 0)
-		db->conf.reachable_ms = 1;
-}
+	for (unsigned f = 0; f < NEIGH_FAMILIES; f++) {
+		struct neigh_conf *c = &db->share[f].conf;
+		uint32_t rate = conf[f].resolve_rate;
 
-static bool same_link(const struct iface *a, const struct iface *b)
-{
-	return a && b && a->port == b->port && a->vlan == b->vlan &&
-	       a->outer_vlan == b->outer_vlan && rte_is_same_ether_addr(&a->mac, &b->mac);
+		if (c->resolve_rate != rate)
+			bucket_init(&db->share[f].resolve, rate, rate / 10, CLOCK_HZ,
+				db->now_ms * (CLOCK_HZ / 1000));
+		*c = conf[f];
+		if (c->retry_ms == 0)
+			c->retry_ms = 1; /* a deadline that does not move would be due for ever */
+		if (c->retries == 0)
+			c->retries = 1;
+		if (c->reachable_ms == 0)
+			c->reachable_ms = 1;
+	}
 }
 
 /* An entry whose header can't stay as it is. */
@@ -120,7 +133,7 @@ static void relink(struct neigh_db *db, uint32_t i, const struct iface *is, uint
 	struct neigh_slot *s = &db->slot[i];
 
 	if (s->pins == 0 && (s->state != NEIGH_STATIC || is == NULL)) {
-		neigh_slot_drop(db, i);
+		neigh_slot_drop(db, i, NEIGH_REFUSED);
 	} else if (s->state == NEIGH_STATIC) {
 		neigh_slot_publish(db, i);
 	} else {
@@ -135,6 +148,7 @@ void neigh_db_ports(struct neigh_db *db, const struct ports *ports, uint64_t now
 	const struct ports *old = db->ports;
 
 	db->ports = ports;
+	neigh_own_ports(db, old, now_ms);
 	for (uint32_t i = 1; i <= db->table.max; i++) {
 		const struct neigh_slot *s = &db->slot[i];
 		const struct iface *was, *is;
@@ -145,15 +159,39 @@ void neigh_db_ports(struct neigh_db *db, const struct ports *ports, uint64_t now
 		is = neigh_iface(ports, s->iface);
 		if (was == NULL && is == NULL && s->pins > 0)
 			continue;
-		if (!same_link(was, is))
+		if (!neigh_same_link(was, is))
 			relink(db, i, is, now_ms);
 		else if (s->pins == 0 && s->state != NEIGH_STATIC &&
 			 (!neigh_on_link(is, &s->addr, NULL) || neigh_is_ours(is, &s->addr) ||
 				 !neigh_is_host(is, &s->addr)))
-			neigh_slot_drop(db, i);
+			neigh_slot_drop(db, i, NEIGH_REFUSED);
 		else if (was->mtu != is->mtu)
 			neigh_slot_publish(db, i);
 	}
+}
+
+void neigh_db_link(struct neigh_db *db, uint16_t port, bool up, uint64_t now_ms)
+{
+	if (port >= PORTS_MAX || db->down[port] == !up)
+		return;
+	db->down[port] = !up;
+	for (uint32_t i = 1; i <= db->table.max; i++) {
+		const struct neigh_slot *s = &db->slot[i];
+		const struct iface *iface = s->live ? neigh_iface(db->ports, s->iface) : NULL;
+
+		if (iface == NULL || iface->port != port)
+			continue;
+		if (!up)
+			neigh_state_link_down(db, i, now_ms);
+		else if (s->state == NEIGH_FAILED)
+			neigh_state_ask(db, i, now_ms);
+	}
+	if (!up)
+		return;
+	neigh_own_link_up(db, port, now_ms);
+	for (uint16_t id = 1; db->ports && id < db->ports->n_ifaces; id++)
+		if (db->ports->iface[id].port == port)
+			neigh_db_announce(db, id);
 }
 
 uint32_t neigh_db_pin(struct neigh_db *db, uint16_t iface, const struct addr *addr, uint64_t now_ms)
@@ -205,7 +243,7 @@ int neigh_db_static(struct neigh_db *db, uint16_t iface, const struct addr *addr
 	neigh_slot_set(db, i, NEIGH_STATIC, now_ms);
 	neigh_due_clear(db, i);
 	if (waited && neigh_iface(db->ports, iface))
-		db->ops.settled(db->ops.arg, iface, addr, i, true);
+		db->ops.settled(db->ops.arg, iface, addr, i, NEIGH_READY);
 	return 0;
 }
 
@@ -217,10 +255,22 @@ void neigh_db_static_clear(struct neigh_db *db, uint64_t now_ms)
 		if (!s->live || s->state != NEIGH_STATIC)
 			continue;
 		if (neigh_iface(db->ports, s->iface))
-			neigh_state_fresh(db, i, now_ms);
+			neigh_state_enter(db, i, NEIGH_REACHABLE, now_ms);
 		else
 			relink(db, i, NULL, now_ms);
 	}
+}
+
+/* A hint about a neighbour that is in the table. */
+static void resolve_known(struct neigh_db *db, uint32_t i, uint64_t now_ms)
+{
+	const struct neigh_slot *s = &db->slot[i];
+
+	if (s->state == NEIGH_FAILED && s->pins == 0 && now_ms >= s->deadline_ms)
+		neigh_state_ask(db, i, now_ms);
+	else if (s->state != NEIGH_FAILED && s->state != NEIGH_INCOMPLETE)
+		/* it became ready while the hint was on its way */
+		db->ops.settled(db->ops.arg, s->iface, &s->addr, i, NEIGH_READY);
 }
 
 void neigh_db_resolve(
@@ -229,23 +279,24 @@ void neigh_db_resolve(
 	struct neigh_slot like = {.iface = iface_id, .addr = *addr, .state = NEIGH_INCOMPLETE};
 	const struct iface *iface = neigh_iface(db->ports, iface_id);
 	uint32_t i = neigh_find(&db->table, iface_id, addr);
-	struct neigh_slot *s = &db->slot[i];
+	struct neigh_share *share = neigh_share(db, addr);
+	enum neigh_outcome why = NEIGH_REFUSED;
 
 	if (iface && i != NEIGH_NONE) {
-		if (s->state == NEIGH_FAILED && s->pins == 0 && now_ms >= s->deadline_ms)
-			neigh_state_ask(db, i, now_ms);
-		else if (s->state != NEIGH_FAILED && s->state != NEIGH_INCOMPLETE)
-			/* it became ready while the hint was on its way */
-			db->ops.settled(db->ops.arg, iface_id, addr, i, true);
+		resolve_known(db, i, now_ms);
 		return;
 	}
 	/* Not bound to the interface's subnets: a route may say that a network is on link. */
-	if (iface && neigh_is_host(iface, addr) && !neigh_is_ours(iface, addr))
+	if (iface && neigh_link_down(db, iface))
+		why = NEIGH_DOWN;
+	else if (iface && neigh_is_host(iface, addr) && !neigh_is_ours(iface, addr) &&
+		 (share->conf.resolve_rate == 0 ||
+			 bucket_take(&share->resolve, now_ms * (CLOCK_HZ / 1000))))
 		i = neigh_slot_make(db, &like, now_ms);
-	if (iface && i != NEIGH_NONE)
+	if (i != NEIGH_NONE)
 		neigh_state_ask(db, i, now_ms);
 	else
-		db->ops.settled(db->ops.arg, iface_id, addr, NEIGH_NONE, false);
+		db->ops.settled(db->ops.arg, iface_id, addr, NEIGH_NONE, why);
 }
 
 void neigh_db_each(const struct neigh_db *db,
@@ -258,6 +309,7 @@ void neigh_db_each(const struct neigh_db *db,
 			.iface = s->iface,
 			.state = s->state,
 			.tries = (uint8_t)RTE_MIN(s->tries, UINT8_MAX),
+			.router = s->router,
 			.addr = s->addr,
 			.pins = s->pins,
 			.mac = s->mac,

@@ -28,6 +28,8 @@ struct ip6_policy {
 	uint8_t martians_drop;
 	uint8_t extension_headers_max;
 	uint32_t icmp_error_rate, icmp_echo_rate; /* a second and worker; 0: none */
+	uint32_t nd_punt_rate;                    /* a second and worker */
+	uint16_t neigh_queue;                     /* packets that wait per neighbour and worker */
 };
 
 struct root {

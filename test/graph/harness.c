@@ -225,12 +225,7 @@ struct tables *rig_swap(const struct rig_text *t)
 	old = tables_publish(rig, next);
 	conf_free(rig->conf);
 	rig->conf = conf;
-	neigh_db_configure(
-		rig->neigh, &(struct neigh_conf){.reachable_ms = conf->arp.reachable_s * 1000,
-				    .retry_ms = conf->arp.retry_ms,
-				    .stale_ms = conf->arp.stale_s * 1000,
-				    .retries = conf->arp.retries});
-	tables_neighbours(rig, conf);
+	neigh_apply(rig, conf);
 	return old;
 }
 

@@ -32,7 +32,8 @@ static bool answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	memcpy(from.b, key->dst, sizeof(from.b));
 	/* a group, or the anycast address of all routers (RFC 4291 section 2.6.1), is no source */
 	if (!ports_is_own6(ports, meta->in_if, from.b) &&
-		!ports_source6(ports, meta->in_if, &to, &from))
+		(!ports_source6(ports, meta->in_if, &to, &from) ||
+			!neigh_own_usable(w->root->neigh, meta->in_if, from.b)))
 		return false;
 	if (meta->l4 > IP6_HDR)
 		p = strip_extensions(m, meta);

@@ -35,12 +35,13 @@ static bool may_answer(const struct meta *meta)
 }
 
 /* RFC 4443 section 2.2: the address that the offender was sent to, or one of where it came by. */
-static bool source(const struct ports *ports, const struct meta *meta, const struct addr *to,
-	struct addr *from)
+static bool source(
+	const struct root *root, const struct meta *meta, const struct addr *to, struct addr *from)
 {
 	memcpy(from->b, meta->key6.dst, sizeof(from->b));
-	return ports_is_own6(ports, meta->in_if, from->b) ||
-	       ports_source6(ports, meta->in_if, to, from);
+	return (ports_is_own6(root->ports, meta->in_if, from->b) ||
+		       ports_source6(root->ports, meta->in_if, to, from)) &&
+	       neigh_own_usable(root->neigh, meta->in_if, from->b);
 }
 
 /* The ICMPv6 message at p: its header, and quoted bytes of the offender that are there already. */
@@ -69,7 +70,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	uint8_t *p;
 
 	memcpy(to.b, meta->key6.src, sizeof(to.b));
-	if (!source(w->root->ports, meta, &to, &from))
+	if (!source(w->root, meta, &to, &from))
 		return false;
 	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - quoted));
 	p = (uint8_t *)rte_pktmbuf_prepend(m, IP6_HDR + ICMP6_HDR);

@@ -13,7 +13,7 @@
 #include <netinet/in.h>
 #include <rte_tcp.h>
 
-enum { NEXT_IP_ROUTE, NEXT_SPREAD, NEXT_DROP };
+enum { NEXT_IP_ROUTE, NEXT_ND_INPUT, NEXT_SPREAD, NEXT_DROP };
 
 /* The kinds of addresses that no packet has; those of ours come later. */
 static enum drop_reason addresses(const struct root *root, const struct iface *f,
@@ -188,7 +188,7 @@ static uint16_t nd(const struct rte_mbuf *m, struct meta *meta)
 		return node_drop(meta, DROP_ND_HOP_LIMIT, NEXT_DROP);
 	if (meta->flags6 & META6_FRAG_HDR)
 		return node_drop(meta, DROP_ND_FRAGMENT, NEXT_DROP);
-	return NEXT_IP_ROUTE;
+	return NEXT_ND_INPUT;
 }
 
 static uint16_t process(
@@ -228,6 +228,9 @@ const struct node node_ip6_input = {
 	.sentence =
 		"validates the IPv6 packet, walks its extension headers and makes its filter key",
 	.process = process,
-	.n_next = 3,
-	.next = {[NEXT_IP_ROUTE] = "ip_route", [NEXT_SPREAD] = "spread", [NEXT_DROP] = "drop"},
+	.n_next = 4,
+	.next = {[NEXT_IP_ROUTE] = "ip_route",
+		[NEXT_ND_INPUT] = "nd_input",
+		[NEXT_SPREAD] = "spread",
+		[NEXT_DROP] = "drop"},
 };

@@ -83,6 +83,8 @@ static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint16_t next;
 
+	if (unlikely(!neigh_own_usable(w->root->neigh, meta->in_if, meta->key6.dst)))
+		return node_drop(meta, DROP_LOCAL_UNUSABLE, NEXT_DROP);
 	if (meta->frag != PACKET_WHOLE)
 		return node_drop(meta, DROP_LOCAL_FRAGMENT, NEXT_DROP);
 	if (ip6_is_extension(p[IP6_AT_NEXT_HEADER])) {

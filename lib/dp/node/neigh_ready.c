@@ -2,7 +2,7 @@
  */
 #include "dp/node/nodes.h"
 
-enum { NEXT_IP_ROUTE, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR };
+enum { NEXT_IP_ROUTE, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
 #define ROOM 64 /* packets per walk */
 
@@ -21,7 +21,10 @@ static unsigned release(
 		struct meta *meta = meta_of(node->objs[i]);
 
 		meta->flags |= META_WAITED;
-		if (fate != DROP_NONE)
+		/* nobody is told of what a scan does to us */
+		if (fate == DROP_NEIGH_QUEUE_FULL || fate == DROP_NEIGH_REFUSED)
+			next = node_drop(meta, fate, NEXT_DROP);
+		else if (fate != DROP_NONE)
 			/* one neighbour's packets are of one family */
 			next = node_unreachable(meta, fate, ICMP4_HOST_UNREACH, ICMP6_ADDR_UNREACH,
 				NEXT_ICMP4_ERROR);
@@ -49,8 +52,9 @@ const struct node node_neigh_ready = {
 	.sentence = "takes packets whose neighbour has answered, or will not",
 	.source = true,
 	.process = process,
-	.n_next = 3,
+	.n_next = 4,
 	.next = {[NEXT_IP_ROUTE] = "ip_route",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
-		[NEXT_ICMP6_ERROR] = "icmp6_error"},
+		[NEXT_ICMP6_ERROR] = "icmp6_error",
+		[NEXT_DROP] = "drop"},
 };

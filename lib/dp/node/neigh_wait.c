@@ -1,6 +1,9 @@
 /* Packets wait here while the control core resolves their neighbour: so many per neighbour, so many
  * in all, for so long. Asks the control core by event (a hint: asked again while packets come); it
  * answers with an order. Worker.
+ *
+ * Each family has room of its own, and when a scan of a large subnet uses it up, those that have
+ * waited longest go: a neighbour that is there answers within moments (RFC 6583 section 6).
  */
 #include "dp/node/nodes.h"
 
@@ -8,18 +11,23 @@
 
 enum { NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
-#define SLOTS 256
-#define QUEUE_MAX 64 /* upper bound of arp.queue */
+#define SLOTS 256    /* neighbours of a family that packets wait for */
+#define SPARE 16     /* so many of them are kept free */
+#define QUEUE_MAX 64 /* upper bound of arp.queue and nd.queue */
 #define HASHES 1024
-#define PACKETS_MAX 2048 /* of one worker, in all */
+#define PACKETS_MAX 2048 /* of one family and worker, in all */
 #define WAIT_SECONDS 10  /* longest wait, should the control core never answer */
 #define ASK_AGAIN_MS 250
-#define EXPIRE_EVERY_MS 100
+#define NONE UINT16_MAX /* no slot */
 
-enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_READY, SLOT_FAILED };
+enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_SETTLED };
 
 struct slot {
-	uint8_t state; /* enum slot_state */
+	uint8_t state;       /* enum slot_state */
+	uint8_t family;      /* enum neigh_family */
+	uint16_t fate;       /* SLOT_SETTLED: DROP_NONE when the packets go, or why not */
+	uint16_t prev, next; /* in the list of its state */
+	uint16_t chain;      /* the next in use with the same hash */
 	uint16_t iface;
 	uint16_t n, taken; /* packets in m; those already taken by neigh_wait_take */
 	struct addr addr;
@@ -27,23 +35,68 @@ struct slot {
 	struct rte_mbuf *m[QUEUE_MAX];
 };
 
-struct neigh_wait {
-	unsigned packets;    /* in all slots */
-	unsigned settled;    /* slots in SLOT_READY or SLOT_FAILED */
-	uint64_t expire_tsc; /* when to look for expired slots again */
-	/* slots in use, by hash of their address: while some packets wait, all others ask here */
-	uint16_t busy[HASHES];
-	struct slot slot[SLOTS];
+struct list {
+	uint16_t first, last, n;
 };
+
+struct neigh_wait {
+	unsigned packets[NEIGH_FAMILIES];
+	struct list free[NEIGH_FAMILIES], waiting[NEIGH_FAMILIES]; /* the oldest first */
+	struct list settled;
+	uint16_t head[HASHES]; /* slots in use by hash: while some wait, all others ask here */
+	struct slot slot[NEIGH_FAMILIES * SLOTS];
+};
+
+static void append(struct neigh_wait *nw, struct list *l, struct slot *s)
+{
+	uint16_t i = (uint16_t)(s - nw->slot);
+
+	s->next = NONE;
+	s->prev = l->last;
+	if (l->last == NONE)
+		l->first = i;
+	else
+		nw->slot[l->last].next = i;
+	l->last = i;
+	l->n++;
+}
+
+static void take_out(struct neigh_wait *nw, struct list *l, struct slot *s)
+{
+	if (s->prev == NONE)
+		l->first = s->next;
+	else
+		nw->slot[s->prev].next = s->next;
+	if (s->next == NONE)
+		l->last = s->prev;
+	else
+		nw->slot[s->next].prev = s->prev;
+	l->n--;
+}
 
 struct neigh_wait *neigh_wait_new(int socket)
 {
-	return rte_zmalloc_socket("neigh_wait", sizeof(struct neigh_wait), 0, socket);
+	const struct list empty = {NONE, NONE, 0};
+	struct neigh_wait *nw =
+		rte_zmalloc_socket("neigh_wait", sizeof(struct neigh_wait), 0, socket);
+
+	if (nw == NULL)
+		return NULL;
+	memset(nw->head, 0xff, sizeof(nw->head)); /* NONE */
+	nw->settled = empty;
+	for (unsigned f = 0; f < NEIGH_FAMILIES; f++) {
+		nw->free[f] = nw->waiting[f] = empty;
+		for (unsigned i = 0; i < SLOTS; i++) {
+			nw->slot[f * SLOTS + i].family = (uint8_t)f;
+			append(nw, &nw->free[f], &nw->slot[f * SLOTS + i]);
+		}
+	}
+	return nw;
 }
 
 void neigh_wait_free(struct neigh_wait *nw)
 {
-	for (unsigned i = 0; nw && i < SLOTS; i++)
+	for (unsigned i = 0; nw && i < NEIGH_FAMILIES * SLOTS; i++)
 		for (unsigned j = nw->slot[i].taken; j < nw->slot[i].n; j++)
 			rte_pktmbuf_free(nw->slot[i].m[j]);
 	rte_free(nw);
@@ -54,86 +107,95 @@ static inline unsigned hash(const struct addr *addr)
 	return (addr->w[0] ^ addr->w[1] ^ addr->w[2] ^ addr->w[3]) * 0x9e3779b1u >> 22;
 }
 
-/* The slot of a neighbour that waits, or (ready) whose packets are about to go, or NULL. free_slot
- * (may be NULL) gets a free one instead. */
-static struct slot *find(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr,
-	bool ready, struct slot **free_slot)
+/* The slot of a neighbour that waits, or (ready) whose packets are about to go, or NULL. */
+static struct slot *find(
+	const struct neigh_wait *nw, uint16_t iface, const struct addr *addr, bool ready)
 {
-	const struct slot *empty = NULL;
+	const struct slot *s;
 
-	for (unsigned i = 0; i < SLOTS; i++) {
-		const struct slot *s = &nw->slot[i];
-
-		if (s->state == SLOT_FREE) {
-			if (empty == NULL)
-				empty = s;
-		} else if ((s->state == SLOT_WAITING || (ready && s->state == SLOT_READY)) &&
-			   s->iface == iface && addr_equal(&s->addr, addr)) {
+	for (uint16_t i = nw->head[hash(addr)]; i != NONE; i = s->chain) {
+		s = &nw->slot[i];
+		if (s->iface == iface && addr_equal(&s->addr, addr) &&
+			(s->state == SLOT_WAITING || (ready && s->fate == DROP_NONE)))
 			return (struct slot *)(uintptr_t)s;
-		}
 	}
-	if (free_slot)
-		*free_slot = (struct slot *)(uintptr_t)empty;
 	return NULL;
 }
 
 bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr)
 {
-	return nw->busy[hash(addr)] && find(nw, iface, addr, true, NULL) != NULL;
+	return nw->head[hash(addr)] != NONE && find(nw, iface, addr, true) != NULL;
 }
 
-static void settle(struct neigh_wait *nw, struct slot *s, enum slot_state state)
+static void settle(struct neigh_wait *nw, struct slot *s, enum drop_reason fate)
 {
-	s->state = (uint8_t)state;
-	s->taken = 0;
-	nw->settled++;
+	take_out(nw, &nw->waiting[s->family], s);
+	s->state = SLOT_SETTLED;
+	s->fate = (uint16_t)fate;
+	append(nw, &nw->settled, s);
 }
 
-void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, const struct addr *addr, bool ready)
+void neigh_wait_settle(
+	struct neigh_wait *nw, uint16_t iface, const struct addr *addr, enum neigh_outcome outcome)
 {
-	struct slot *s = find(nw, iface, addr, false, NULL);
+	static const enum drop_reason fate[] = {
+		[NEIGH_READY] = DROP_NONE,
+		[NEIGH_SILENT] = DROP_NEIGH_FAILED,
+		[NEIGH_REFUSED] = DROP_NEIGH_REFUSED,
+		[NEIGH_DOWN] = DROP_LINK_DOWN,
+	};
+	struct slot *s = find(nw, iface, addr, false);
 
 	if (s)
-		settle(nw, s, ready ? SLOT_READY : SLOT_FAILED);
+		settle(nw, s, fate[outcome]);
+}
+
+/* Ends the longest wait of a family. */
+static void settle_oldest(struct neigh_wait *nw, unsigned family, enum drop_reason fate)
+{
+	if (nw->waiting[family].n > 0)
+		settle(nw, &nw->slot[nw->waiting[family].first], fate);
 }
 
 static void expire(struct neigh_wait *nw, uint64_t now, uint64_t hz)
 {
-	nw->expire_tsc = now + hz / 1000 * EXPIRE_EVERY_MS;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot *s = &nw->slot[i];
+	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
+		while (nw->waiting[f].n > 0 &&
+			now - nw->slot[nw->waiting[f].first].began_tsc > hz * WAIT_SECONDS)
+			settle_oldest(nw, f, DROP_NEIGH_TIMEOUT);
+}
 
-		if (s->state == SLOT_WAITING && now - s->began_tsc > hz * WAIT_SECONDS)
-			settle(nw, s, SLOT_FAILED);
-	}
+/* The slot's packets are gone. */
+static void release(struct neigh_wait *nw, struct slot *s)
+{
+	uint16_t *at = &nw->head[hash(&s->addr)];
+
+	while (&nw->slot[*at] != s)
+		at = &nw->slot[*at].chain;
+	*at = s->chain;
+	take_out(nw, &nw->settled, s);
+	s->state = SLOT_FREE;
+	s->n = s->taken = 0;
+	append(nw, &nw->free[s->family], s);
 }
 
 unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum drop_reason *fate)
 {
 	struct neigh_wait *nw = w->neigh_wait;
-	uint64_t hz = w->shared->tsc_hz;
-	struct slot *s = nw->slot;
+	struct slot *s;
 
-	if (w->now_tsc >= nw->expire_tsc)
-		expire(nw, w->now_tsc, hz);
-	if (nw->settled == 0)
+	expire(nw, w->now_tsc, w->shared->tsc_hz);
+	if (nw->settled.n == 0)
 		return 0;
-	while (s->state != SLOT_READY && s->state != SLOT_FAILED)
-		s++;
-	*fate = s->state == SLOT_READY                          ? DROP_NONE
-		: w->now_tsc - s->began_tsc > hz * WAIT_SECONDS ? DROP_NEIGH_TIMEOUT
-								: DROP_NEIGH_FAILED;
+	s = &nw->slot[nw->settled.first];
+	*fate = (enum drop_reason)s->fate;
 	n = RTE_MIN(n, (unsigned)(s->n - s->taken));
 	memcpy(m, s->m + s->taken, n * sizeof(*m));
 	s->taken += (uint16_t)n;
-	if (s->taken == s->n) {
-		s->state = SLOT_FREE;
-		nw->busy[hash(&s->addr)]--;
-		s->n = 0;
-		nw->settled--;
-	}
-	nw->packets -= n;
-	w->stats.neigh_waiting = nw->packets;
+	nw->packets[s->family] -= n;
+	w->stats.neigh_waiting = nw->packets[NEIGH_IP4] + nw->packets[NEIGH_IP6];
+	if (s->taken == s->n)
+		release(nw, s);
 	return n;
 }
 
@@ -142,7 +204,7 @@ static void ask(struct worker *w, uint16_t iface, const struct addr *addr)
 	struct event e;
 
 	/* a flood to a dead neighbour must not push the filter log out of the ring */
-	if (!bucket_take(&w->resolve, w->now_tsc))
+	if (!bucket_take(&w->resolve[addr_is4(addr) ? NEIGH_IP4 : NEIGH_IP6], w->now_tsc))
 		return;
 	e = (struct event){.kind = EVENT_RESOLVE,
 		.worker = (uint8_t)w->id,
@@ -151,27 +213,49 @@ static void ask(struct worker *w, uint16_t iface, const struct addr *addr)
 	link_event_put(&w->link, &e);
 }
 
+/* A new slot that waits; NULL: none is free before the next walk. */
+static struct slot *open_slot(
+	struct neigh_wait *nw, uint16_t iface, const struct addr *addr, uint64_t now_tsc)
+{
+	unsigned f = addr_is4(addr) ? NEIGH_IP4 : NEIGH_IP6, h = hash(addr);
+	struct slot *s;
+
+	if (nw->free[f].n <= SPARE)
+		settle_oldest(nw, f, DROP_NEIGH_QUEUE_FULL);
+	if (nw->free[f].n == 0)
+		return NULL;
+	s = &nw->slot[nw->free[f].first];
+	take_out(nw, &nw->free[f], s);
+	s->state = SLOT_WAITING;
+	s->iface = iface;
+	s->addr = *addr;
+	s->began_tsc = now_tsc;
+	s->asked_tsc = 0;
+	s->chain = nw->head[h];
+	nw->head[h] = (uint16_t)(s - nw->slot);
+	append(nw, &nw->waiting[f], s);
+	return s;
+}
+
 /* Keeps the packet, behind those that wait already, also when these are about to go (but one that
  * was among them and finds the neighbour gone waits anew); or says why not. */
 static enum drop_reason wait(
 	struct worker *w, struct rte_mbuf *m, uint16_t iface, const struct addr *addr)
 {
 	struct neigh_wait *nw = w->neigh_wait;
-	struct slot *empty = NULL;
-	struct slot *s = find(nw, iface, addr, !(meta_of(m)->flags & META_WAITED), &empty);
-	unsigned room = RTE_MIN((unsigned)w->root->ip4.neigh_queue, (unsigned)QUEUE_MAX);
+	unsigned f = addr_is4(addr) ? NEIGH_IP4 : NEIGH_IP6;
+	struct slot *s = find(nw, iface, addr, !(meta_of(m)->flags & META_WAITED));
+	unsigned queue = f == NEIGH_IP4 ? w->root->ip4.neigh_queue : w->root->ip6.neigh_queue;
+	unsigned room = RTE_MIN(queue, (unsigned)QUEUE_MAX);
 
-	if (s == NULL)
-		s = empty;
-	if (s == NULL || nw->packets >= PACKETS_MAX || s->n >= room)
+	if (nw->packets[f] >= PACKETS_MAX) {
+		settle_oldest(nw, f, DROP_NEIGH_QUEUE_FULL);
 		return DROP_NEIGH_QUEUE_FULL;
-	if (s->state == SLOT_FREE) {
-		*s = (struct slot){.state = SLOT_WAITING,
-			.iface = iface,
-			.addr = *addr,
-			.began_tsc = w->now_tsc};
-		nw->busy[hash(addr)]++;
 	}
+	if (s == NULL)
+		s = open_slot(nw, iface, addr, w->now_tsc);
+	if (s == NULL || s->n >= room)
+		return DROP_NEIGH_QUEUE_FULL;
 	if (s->state == SLOT_WAITING &&
 		(s->asked_tsc == 0 ||
 			w->now_tsc - s->asked_tsc > w->shared->tsc_hz / 1000 * ASK_AGAIN_MS)) {
@@ -179,7 +263,8 @@ static enum drop_reason wait(
 		s->asked_tsc = w->now_tsc;
 	}
 	s->m[s->n++] = m;
-	w->stats.neigh_waiting = ++nw->packets;
+	nw->packets[f]++;
+	w->stats.neigh_waiting = nw->packets[NEIGH_IP4] + nw->packets[NEIGH_IP6];
 	return DROP_NONE;
 }
 

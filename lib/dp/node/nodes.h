@@ -6,7 +6,7 @@
 extern const struct node node_port_rx, node_handoff_rx, node_inject_rx, node_neigh_ready;
 extern const struct node node_spread, node_eth_input, node_arp_input, node_ip4_input;
 extern const struct node node_ip_route, node_acl_in, node_ip_local, node_icmp4_echo;
-extern const struct node node_ip6_input, node_icmp6_echo, node_icmp6_error;
+extern const struct node node_ip6_input, node_nd_input, node_icmp6_echo, node_icmp6_error;
 extern const struct node node_icmp4_error, node_acl_out, node_ip_output, node_neigh_wait;
 extern const struct node node_port_tx, node_drop_node; /* node_drop is a function */
 
@@ -31,7 +31,8 @@ void neigh_wait_free(struct neigh_wait *nw); /* and the packets in it; NULL is p
 /* Packets wait for that neighbour: a later one must queue behind them. */
 bool neigh_wait_has(const struct neigh_wait *nw, uint16_t iface, const struct addr *addr);
 /* An order of the control core: the neighbour is settled. */
-void neigh_wait_settle(struct neigh_wait *nw, uint16_t iface, const struct addr *addr, bool ready);
+void neigh_wait_settle(
+	struct neigh_wait *nw, uint16_t iface, const struct addr *addr, enum neigh_outcome outcome);
 /* Takes up to n packets that go on now; fate: DROP_NONE to be sent, or the reason why not. Called
  * until it returns 0. */
 unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum drop_reason *fate);

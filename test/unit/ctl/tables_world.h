@@ -107,8 +107,13 @@ static void nothing_sent(void *arg, const struct iface *iface, uint16_t op, uint
 {
 }
 
-static void nothing_settled(
-	void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
+static void no_nd_sent(void *arg, const struct iface *iface, const struct mac *dst,
+	const uint8_t *packet, unsigned len)
+{
+}
+
+static void nothing_settled(void *arg, uint16_t iface, const struct addr *addr, uint32_t index,
+	enum neigh_outcome outcome)
 {
 }
 
@@ -155,8 +160,10 @@ static struct route_path gateway(uint16_t iface, const char *text)
 
 static void tables(void)
 {
-	const struct neigh_conf conf = {30000, 1000, 600000, 3};
-	const struct neigh_ops ops = {NULL, nothing_sent, nothing_settled};
+	const struct neigh_conf conf[NEIGH_FAMILIES] = {
+		{30000, 1000, 600000, 3, 0, 0}, {30000, 1000, 600000, 3, 0, 0}};
+	const uint32_t max[NEIGH_FAMILIES] = {64, 64};
+	const struct neigh_ops ops = {NULL, nothing_sent, no_nd_sent, nothing_settled};
 	const struct addr fixed = addr_of4(IP(10, 1, 0, 2));
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
 	struct route_path lan = {LAN, .zone = 1}, wan = {WAN, .zone = 2};
@@ -172,7 +179,7 @@ static void tables(void)
 	iface_set(STRICT, "strict0", RULE_SECURE, IFACE_UP | IFACE_URPF_STRICT);
 	iface_set(FOUR, "four0", RULE_SECURE, IFACE_UP);
 	ports_index(&f->ports);
-	f->env.neigh = neigh_db_new(64, qsv, &conf, &ops);
+	f->env.neigh = neigh_db_new(max, qsv, conf, &ops, 1);
 	assert_non_null(f->env.neigh);
 	neigh_db_ports(f->env.neigh, &f->ports, 1);
 	four[0] = gateway(WAN, "10.1.0.9");

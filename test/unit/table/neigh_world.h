@@ -50,6 +50,13 @@ struct told {
 	struct addr addr;
 	uint32_t index;
 	bool ready;
+	enum neigh_outcome outcome;
+};
+
+struct sent_nd {
+	uint16_t iface;
+	struct mac dst;
+	struct nd nd;
 };
 
 static struct ports world[2];
@@ -60,6 +67,8 @@ static struct rte_rcu_qsbr *qsv;
 static uint64_t now;
 static struct sent sent[64];
 static struct told told[64];
+static struct sent_nd sent_nd[64];
+static unsigned n_sent_nd;
 static unsigned n_sent, n_told;
 
 static void record_send(void *arg, const struct iface *iface, uint16_t op, uint32_t spa,
@@ -72,10 +81,20 @@ static void record_send(void *arg, const struct iface *iface, uint16_t op, uint3
 		s->tha = *tha;
 }
 
-static void record_settled(
-	void *arg, uint16_t iface, const struct addr *addr, uint32_t index, bool ready)
+static void record_nd(void *arg, const struct iface *iface, const struct mac *dst,
+	const uint8_t *packet, unsigned len)
 {
-	told[n_told++ % 64] = (struct told){iface, *addr, index, ready};
+	struct sent_nd *s = &sent_nd[n_sent_nd++ % 64];
+
+	s->iface = iface->id;
+	s->dst = *dst;
+	assert_int_equal(nd_read(packet, len, &s->nd), ND_OK);
+}
+
+static void record_settled(void *arg, uint16_t iface, const struct addr *addr, uint32_t index,
+	enum neigh_outcome outcome)
+{
+	told[n_told++ % 64] = (struct told){iface, *addr, index, outcome == NEIGH_READY, outcome};
 }
 
 static inline struct rte_ether_addr mac_of(uint32_t n)
@@ -116,27 +135,44 @@ static inline void world_ports(struct ports *p)
 
 static inline void forget(void)
 {
-	n_sent = n_told = 0;
+	n_sent = n_told = n_sent_nd = 0;
 }
 
-static inline void world_up(uint32_t max)
+static uint32_t resolve_rate, incomplete_max; /* of IPv6 */
+
+static inline void world_up_of(uint32_t max4, uint32_t max6, uint64_t seed)
 {
-	const struct neigh_conf conf = {.reachable_ms = REACHABLE_MS,
-		.retry_ms = RETRY_MS,
-		.stale_ms = STALE_MS,
-		.retries = RETRIES};
-	const struct neigh_ops ops = {.arp = record_send, .settled = record_settled};
+	const struct neigh_conf conf[NEIGH_FAMILIES] = {
+		[NEIGH_IP4] = {.reachable_ms = REACHABLE_MS,
+			.retry_ms = RETRY_MS,
+			.stale_ms = STALE_MS,
+			.retries = RETRIES},
+		[NEIGH_IP6] = {.reachable_ms = REACHABLE_MS,
+			.retry_ms = RETRY_MS,
+			.stale_ms = STALE_MS,
+			.retries = RETRIES,
+			.resolve_rate = resolve_rate,
+			.incomplete_max = incomplete_max},
+	};
+	const struct neigh_ops ops = {
+		.arp = record_send, .nd = record_nd, .settled = record_settled};
+	const uint32_t max[NEIGH_FAMILIES] = {max4, max6};
 
 	qsv = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(4), RTE_CACHE_LINE_SIZE);
 	assert_non_null(qsv);
 	assert_int_equal(rte_rcu_qsbr_init(qsv, 4), 0);
-	db = neigh_db_new(max, qsv, &conf, &ops);
+	db = neigh_db_new(max, qsv, conf, &ops, seed);
 	assert_non_null(db);
 	table = neigh_db_table(db);
 	now = 1000000;
 	world_ports(&world[0]);
 	neigh_db_ports(db, &world[0], now);
 	forget();
+}
+
+static inline void world_up(uint32_t max)
+{
+	world_up_of(max, 0, 1);
 }
 
 static inline void world_down(void)

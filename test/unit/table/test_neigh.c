@@ -129,9 +129,9 @@ static void ageing(void **state)
 	i = known(LAN, HOST, mac);
 	/* Not used: nothing is sent, and after stale_ms it is gone. */
 	pass(REACHABLE_MS + 5000);
-	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
+	assert_int_equal(state_of(LAN, HOST), NEIGH_STALE);
 	pass(STALE_MS - REACHABLE_MS - 5000 - 10);
-	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
+	assert_int_equal(state_of(LAN, HOST), NEIGH_STALE);
 	pass(10);
 	assert_int_equal(state_of(LAN, HOST), -1);
 	assert_int_equal(n_sent, 0);
@@ -150,7 +150,7 @@ static void ageing(void **state)
 	assert_int_equal(n_told, 0); /* nobody waited */
 	/* Aged, and used only then: asked at the next look. */
 	pass(REACHABLE_MS + 60000);
-	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
+	assert_int_equal(state_of(LAN, HOST), NEIGH_STALE);
 	neigh_mark_used(table, i);
 	pass(RETRY_MS);
 	assert_int_equal(state_of(LAN, HOST), NEIGH_PROBE);
@@ -401,9 +401,9 @@ static void full(void **state)
 	pass(REACHABLE_MS);
 	neigh_mark_used(table, find4(LAN, HOST));
 	assert_int_not_equal(pin4(WAN, GW), NEIGH_NONE);
-	assert_int_equal(state_of(LAN, HOST), NEIGH_REACHABLE);
+	assert_int_equal(state_of(LAN, HOST), NEIGH_STALE);
 	for (uint32_t k = 0; k < 8; k++)
-		kept += state_of(LAN, HOST + k) == NEIGH_REACHABLE;
+		kept += state_of(LAN, HOST + k) == NEIGH_STALE;
 	assert_int_equal(kept, 7);
 	world_down();
 	/* The smallest table. */
@@ -529,12 +529,13 @@ static void large(void **state)
 	for (uint32_t k = 0; k < 60000; k += 2)
 		assert_int_equal(state_of(BIG, IP(11, 4, 0, 1) + k * 3), NEIGH_PROBE);
 	for (uint32_t k = 1; k < 60000; k += 2)
-		assert_int_equal(state_of(BIG, IP(11, 4, 0, 1) + k * 3), NEIGH_REACHABLE);
+		assert_int_equal(state_of(BIG, IP(11, 4, 0, 1) + k * 3), NEIGH_STALE);
 	pass(20 * RETRY_MS);
 	for (uint32_t k = 0; k < 60000; k += 2)
 		assert_int_equal(state_of(BIG, IP(11, 4, 0, 1) + k * 3), -1);
 	world_down();
-	assert_null(neigh_db_new(0, NULL, &(struct neigh_conf){0}, &(struct neigh_ops){0}));
+	assert_null(neigh_db_new(
+		(uint32_t[2]){0}, NULL, (struct neigh_conf[2]){{0}}, &(struct neigh_ops){0}, 1));
 }
 
 int main(void)
