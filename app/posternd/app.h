@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "numa.h"
+
 #include "conf/conf.h"
 #include "ctl/ctl.h"
 #include "dp/worker.h"
@@ -23,6 +25,7 @@ struct tables {
 	struct acl_build_stats acl_stats;
 	uint32_t *pins; /* neighbour indices that its routes use */
 	uint32_t n_pins;
+	int socket; /* where routes and filter lie */
 };
 
 enum reload_stage { RELOAD_IDLE, RELOAD_CHECK, RELOAD_READ, RELOAD_ROUTES, RELOAD_GRACE };
@@ -51,7 +54,9 @@ struct reload { /* reload.c */
 struct port_setup {  /* what boot decided for a configured port */
 	uint16_t id; /* DPDK port id */
 	uint16_t n_rxq, n_txq, n_rxd, n_txd;
-	bool rss, spread, rx_checksum, rx_interrupt;
+	uint16_t device_mtu; /* the configured one and room for tags */
+	uint64_t rss_hf;     /* RTE_ETH_RSS_... asked of the device; 0: no RSS */
+	bool spread, rx_checksum, rx_interrupt, fast_free;
 };
 
 struct pending_orders {
@@ -66,7 +71,9 @@ struct app {
 	unsigned n_workers;
 	unsigned control_cpu, worker_cpu[WORKERS_MAX];
 	bool shares_cpu; /* control core and a worker on one CPU */
-	struct rte_mempool *pool;
+	struct numa numa;
+	struct rte_mempool *pools[NUMA_SOCKETS_MAX]; /* packet buffers, by numa.socket */
+	struct rte_mempool *pool;                    /* the control core's: that of numa.tables */
 	struct port_setup port[CONF_PORTS_MAX];
 	struct ctl_port ctl_port[CONF_PORTS_MAX];
 	char iface_name[IFACES_MAX][IFACE_NAME_MAX]; /* ids stay with their names */
@@ -106,6 +113,7 @@ void app_note(struct app *a, const char *fmt, ...) __attribute__((format(printf,
 int boot_eal(struct app *a);
 
 /* --- ports.c */
+int boot_devices(struct app *a); /* which device each port is, and where it lies */
 int boot_ports(struct app *a);
 void ports_stop(struct app *a);
 /* Bytes of data room that the largest configured MTU asks for, headroom included. */

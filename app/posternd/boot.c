@@ -28,22 +28,37 @@ void app_note(struct app *a, const char *fmt, ...)
 	va_end(ap);
 }
 
-static int boot_pool(struct app *a)
+/* Packet buffers, on each socket that has ports. */
+static int boot_pools(struct app *a)
 {
 	uint32_t n = a->env.memory.mbufs;
 	unsigned cache = RTE_MIN(POOL_CACHE, (n / (a->n_workers + 1) / 3) & ~1u);
 	uint16_t room = ports_data_room(a->conf);
 
-	a->pool = rte_pktmbuf_pool_create(
-		"packets", n, cache, sizeof(struct meta), room, rte_socket_id());
-	if (a->pool == NULL) {
-		log_error("no memory for %u packet buffers of %u bytes: %s; set system.memory-mb "
-			  "higher "
-			  "or system.mbufs lower",
-			n, room, rte_strerror(rte_errno));
-		return -1;
+	for (unsigned i = 0; i < a->numa.n; i++) {
+		int socket = a->numa.socket[i];
+		char name[RTE_MEMPOOL_NAMESIZE];
+
+		snprintf(name, sizeof(name), "packets-%d", socket);
+		a->pools[i] =
+			rte_pktmbuf_pool_create(name, n, cache, sizeof(struct meta), room, socket);
+		if (a->pools[i] == NULL) {
+			log_error("no memory on socket %d for %u packet buffers of %u bytes: %s; "
+				  "set system.memory-mb higher or system.mbufs lower",
+				socket, n, room, rte_strerror(rte_errno));
+			return -1;
+		}
+		if (socket == a->numa.tables)
+			a->pool = a->pools[i];
 	}
-	app_note(a, "packet buffers: %u of %u bytes", n, room);
+	if (a->numa.n == 1)
+		app_note(a, "packet buffers: %u of %u bytes, on socket %d like routes and filter",
+			n, room, a->numa.tables);
+	else
+		app_note(a,
+			"packet buffers: %u of %u bytes on each of %u sockets that have ports; "
+			"routes and filter on socket %d",
+			n, room, a->numa.n, a->numa.tables);
 	return 0;
 }
 
@@ -71,7 +86,7 @@ static int boot_shared(struct app *a)
 	size = rte_rcu_qsbr_get_memsize(a->n_workers);
 	s->qsv = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
 	if (s->qsv == NULL || rte_rcu_qsbr_init(s->qsv, a->n_workers) != 0 ||
-		handoff_init(&s->handoff, a->n_workers, (int)rte_socket_id()) < 0) {
+		handoff_init(&s->handoff, a->n_workers, a->numa.tables) < 0) {
 		log_error("no memory for what the workers share; set system.memory-mb higher");
 		return -1;
 	}
@@ -81,7 +96,7 @@ static int boot_shared(struct app *a)
 /* The worker's structure; its queues are given to it by boot_ports. */
 static int new_worker(struct app *a, unsigned id)
 {
-	int socket = (int)rte_lcore_to_socket_id(id + 1);
+	int socket = numa_map_machine.lcore(id + 1);
 	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE, socket);
 
 	if (w == NULL)
@@ -148,7 +163,7 @@ int app_boot(struct app *a, struct conf *conf)
 
 int app_boot_on_eal(struct app *a)
 {
-	if (boot_pool(a) < 0 || boot_shared(a) < 0)
+	if (boot_devices(a) < 0 || boot_pools(a) < 0 || boot_shared(a) < 0)
 		return -1;
 	for (unsigned i = 0; i < a->n_workers; i++) {
 		if (new_worker(a, i) < 0) {
@@ -180,7 +195,8 @@ void app_fini(struct app *a)
 	acl_counters_free(a->counters);
 	free(a->counter_base);
 	rte_free(a->shared.qsv);
-	rte_mempool_free(a->pool);
+	for (unsigned i = 0; i < a->numa.n; i++)
+		rte_mempool_free(a->pools[i]);
 	if (a->eal)
 		rte_eal_cleanup();
 	for (unsigned i = 0; i < a->n_notes; i++)

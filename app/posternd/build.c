@@ -360,6 +360,7 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, struct route
 			neigh_db_ports(a->neigh, a->tables->ports, control_now_ms());
 		return NULL;
 	}
+	t->socket = a->numa.tables;
 	t->root.ip4 = policy(a, conf);
 	t->root.ip6 = policy6(a, conf);
 	*routes = l.r;
@@ -370,7 +371,7 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, struct route
 int tables_routes(
 	struct tables *t, const struct route_in *routes, uint32_t n, char *why, size_t why_size)
 {
-	t->routes = routes_build(routes, n, (int)rte_socket_id(), why, why_size);
+	t->routes = routes_build(routes, n, t->socket, why, why_size);
 	return t->routes ? 0 : -1;
 }
 
@@ -382,7 +383,7 @@ static void progress(void *arg, unsigned done, unsigned of)
 int tables_filter(
 	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size)
 {
-	t->acl = acl_build(conf->rules, conf->n_rules, a->counters, &t->acl_stats,
+	t->acl = acl_build(conf->rules, conf->n_rules, a->counters, t->socket, &t->acl_stats,
 		conf->n_rules >= 10000 ? progress : NULL, NULL, why, why_size);
 	return t->acl ? 0 : -1;
 }

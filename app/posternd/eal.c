@@ -141,11 +141,36 @@ static uint64_t filter_memory(const struct conf *c)
 	return 192 + n4 / 140 + RTE_MIN(n6, 1000u) / 3 + n6 / 100;
 }
 
+/* On how many sockets there will be ports. The kernel knows before EAL does; what it does not name
+ * counts as one. */
+static unsigned port_sockets(const struct conf *c)
+{
+	bool seen[NUMA_SOCKETS_MAX] = {false};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_ports; i++) {
+		const char *device = c->ports[i].device;
+		int len = (int)strcspn(device, ",");
+		char path[128];
+		uint64_t node;
+
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%.*s/numa_node",
+			strchr(device, ':') == strrchr(device, ':') ? "0000:" : "", len, device);
+		node = read_number(path); /* -1, too large to be one: it does not know */
+		if (node < NUMA_SOCKETS_MAX && !seen[node]) {
+			seen[node] = true;
+			n++;
+		}
+	}
+	return n ? n : 1;
+}
+
 /* Two route tables of 32 MiB (one aside while a reload builds), buffers, counters, the filter. */
 static uint32_t choose_memory(struct app *a)
 {
 	const struct conf *c = a->conf;
-	uint64_t mb = a->env.memory.mbufs * (uint64_t)(ports_data_room(c) + 256) >> 20;
+	uint64_t mb = (a->env.memory.mbufs * (uint64_t)(ports_data_room(c) + 256) >> 20) *
+		      port_sockets(c);
 
 	if (c->system.memory_mb)
 		return c->system.memory_mb;

@@ -2,6 +2,7 @@
  * queue its worker. Says what it chose. Afterwards watches the links. Control core.
  */
 #include "app.h"
+#include "device.h"
 
 #include "base/log.h"
 
@@ -9,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FRAME_EXTRA (RTE_ETHER_HDR_LEN + 8 + RTE_ETHER_CRC_LEN) /* header, two tags, FCS */
+#define TAGS 2 /* what every port has room for: a reload may add interfaces with so many */
+#define FRAME_EXTRA (RTE_ETHER_HDR_LEN + TAGS * DEVICE_TAG_BYTES + RTE_ETHER_CRC_LEN)
 #define ROOM_MIN 2048
 #define LINK_POLL_MS 100
 
-/* The symmetric Toeplitz key: both directions of a flow meet one queue. */
-static uint8_t rss_key[64];
+static uint8_t rss_key[DEVICE_RSS_KEY_MAX];
 
 uint16_t ports_data_room(const struct conf *conf)
 {
@@ -57,13 +58,13 @@ static uint16_t clamp_queues(
 static void choose_queues(struct app *a, const struct conf_port *c, struct port_setup *p,
 	const struct rte_eth_dev_info *info)
 {
-	bool rss = info->flow_type_rss_offloads & (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+	uint64_t rss = device_rss_hf(info);
 
 	p->n_txq = clamp_queues(c, "tx-queues", c->tx_queues, info->max_tx_queues, a->n_workers);
 	/* without RSS a device has no way to keep a flow on a queue that we know of */
 	p->n_rxq = clamp_queues(
 		c, "rx-queues", c->rx_queues, info->max_rx_queues, rss ? a->n_workers : 1);
-	p->rss = rss && p->n_rxq > 1;
+	p->rss_hf = p->n_rxq > 1 ? rss : 0;
 	p->spread = a->n_workers > 1 && p->n_rxq < a->n_workers;
 	p->rx_checksum = c->checksum_offload != CONF_OFF &&
 			 info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
@@ -73,32 +74,46 @@ static void choose_queues(struct app *a, const struct conf_port *c, struct port_
 			c->name);
 }
 
+/* The configuration's MTU is the packet's; the device has to take the tags on top. */
+static void choose_mtu(struct app *a, unsigned i, const struct rte_eth_dev_info *info)
+{
+	const struct conf_port *c = &a->conf->ports[i];
+	unsigned tags = 0;
+	bool fits;
+
+	for (unsigned f = 0; f < a->conf->n_ifaces; f++) {
+		const struct conf_iface *iface = &a->conf->ifaces[f];
+
+		if (iface->port == i)
+			tags = RTE_MAX(tags, (iface->outer_vlan != 0) + (iface->vlan != 0) + 0u);
+	}
+	a->port[i].device_mtu = device_mtu(info, c->mtu, TAGS, &fits);
+	/* one tag is taken by every device that we know of, whether it says so or not */
+	if (!fits && tags == TAGS)
+		app_note(a,
+			"port %s: packets of %u bytes with two VLAN tags are longer than what the "
+			"device promises to take; interfaces with such tags want mtu = %u",
+			c->name, c->mtu, c->mtu - DEVICE_TAG_BYTES);
+}
+
 static int configure(const struct app *a, const struct conf_port *c, struct port_setup *p,
 	const struct rte_eth_dev_info *info)
 {
 	struct rte_eth_conf conf = {
-		.rxmode = {.mtu = c->mtu},
+		.rxmode = {.mtu = p->device_mtu},
 		.intr_conf.rxq = a->conf->system.idle == CONF_IDLE_INTERRUPT,
 	};
 	int ret;
 
 	if (p->rx_checksum)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+	if (p->fast_free)
 		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	if (p->rss) {
-		for (unsigned i = 0; i < sizeof(rss_key); i += 2) {
-			rss_key[i] = 0x6d;
-			rss_key[i + 1] = 0x5a;
-		}
+	if (p->rss_hf) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_key = rss_key;
-		conf.rx_adv_conf.rss_conf.rss_key_len =
-			info->hash_key_size ? info->hash_key_size : 40;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			info->flow_type_rss_offloads &
-			(RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP |
-				RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+		conf.rx_adv_conf.rss_conf.rss_key_len = device_rss_key(info, rss_key);
+		conf.rx_adv_conf.rss_conf.rss_hf = p->rss_hf;
 	}
 	ret = rte_eth_dev_configure(p->id, p->n_rxq, p->n_txq, &conf);
 	if (ret < 0 && conf.intr_conf.rxq) {
@@ -110,10 +125,13 @@ static int configure(const struct app *a, const struct conf_port *c, struct port
 	return ret;
 }
 
-static int setup_queues(struct app *a, const struct conf_port *c, struct port_setup *p,
-	const struct rte_eth_dev_info *info)
+static int setup_queues(struct app *a, unsigned i, const struct rte_eth_dev_info *info)
 {
-	int socket = rte_eth_dev_socket_id(p->id), ret;
+	const struct conf_port *c = &a->conf->ports[i];
+	struct port_setup *p = &a->port[i];
+	struct rte_mempool *pool = a->pools[a->numa.of_port[i]];
+	unsigned socket = (unsigned)numa_of_port(&a->numa, i);
+	int ret;
 	struct rte_eth_txconf txconf = info->default_txconf;
 
 	p->n_rxd = c->rx_descriptors ? c->rx_descriptors : 1024;
@@ -121,12 +139,12 @@ static int setup_queues(struct app *a, const struct conf_port *c, struct port_se
 	ret = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (ret < 0)
 		return ret;
-	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+	if (p->fast_free)
 		txconf.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	for (uint16_t q = 0; q < p->n_rxq && ret == 0; q++)
-		ret = rte_eth_rx_queue_setup(p->id, q, p->n_rxd, (unsigned)socket, NULL, a->pool);
+		ret = rte_eth_rx_queue_setup(p->id, q, p->n_rxd, socket, NULL, pool);
 	for (uint16_t q = 0; q < p->n_txq && ret == 0; q++)
-		ret = rte_eth_tx_queue_setup(p->id, q, p->n_txd, (unsigned)socket, &txconf);
+		ret = rte_eth_tx_queue_setup(p->id, q, p->n_txd, socket, &txconf);
 	return ret;
 }
 
@@ -154,12 +172,24 @@ static int start(const struct conf_port *c, struct port_setup *p)
 	return 0;
 }
 
-/* Port i's queues over the workers; ports begin with different ones, so that many single-queue
- * ports spread as well. */
+/* Port i's queues over the workers, those of its socket first; ports begin with different ones, so
+ * that many single-queue ports spread as well. */
 static int assign(struct app *a, unsigned i, const struct port_setup *p)
 {
+	int socket[WORKERS_MAX];
+	uint16_t order[WORKERS_MAX];
+	unsigned near;
+
+	for (unsigned w = 0; w < a->n_workers; w++)
+		socket[w] = a->worker[w]->socket;
+	near = numa_workers(socket, a->n_workers, numa_of_port(&a->numa, i), i, order);
+	if (near < RTE_MIN((unsigned)p->n_rxq, a->n_workers))
+		app_note(a,
+			"port %s: on socket %d, where %u workers are: others receive from it too, "
+			"which costs them time",
+			a->conf->ports[i].name, numa_of_port(&a->numa, i), near);
 	for (uint16_t q = 0; q < p->n_rxq; q++) {
-		struct worker *w = a->worker[(i + q) % a->n_workers];
+		struct worker *w = a->worker[order[q % a->n_workers]];
 
 		if (w->n_rxq >= WORKER_RXQ_MAX) {
 			log_error("worker %u: more than %u receive queues", w->id, WORKER_RXQ_MAX);
@@ -176,6 +206,25 @@ static int assign(struct app *a, unsigned i, const struct port_setup *p)
 	return 0;
 }
 
+static void say(
+	struct app *a, const struct conf_port *c, const struct port_setup *p, const char *checksum)
+{
+	const char *lacks = device_rss_lacks(p->rss_hf);
+
+	app_note(a, "port %s: %u receive and %u transmit queues, %s, checksums in %s", c->name,
+		p->n_rxq, p->n_txq,
+		p->spread      ? "spread over workers in software"
+		: p->rss_hf    ? "spread over workers by the device (symmetric RSS)"
+		: p->n_rxq > 1 ? "spread over workers as its driver does it"
+			       : "received by one worker",
+		checksum);
+	if (p->rss_hf && *lacks)
+		app_note(a,
+			"port %s: RSS of this device leaves out %s; such packets reach fewer "
+			"workers, and rx-queues = 1 would spread them in software",
+			c->name, lacks);
+}
+
 static int boot_port(struct app *a, unsigned i)
 {
 	const struct conf_port *c = &a->conf->ports[i];
@@ -183,12 +232,6 @@ static int boot_port(struct app *a, unsigned i)
 	struct rte_eth_dev_info info;
 	int ret;
 
-	if (device_port(c, &p->id) < 0)
-		return -1;
-	if (p->id >= PORTS_MAX) {
-		log_error("port %s: more than %u devices", c->name, PORTS_MAX);
-		return -1;
-	}
 	ret = rte_eth_dev_info_get(p->id, &info);
 	if (ret < 0) {
 		log_error("port %s: the device tells nothing of itself: %s", c->name,
@@ -201,9 +244,12 @@ static int boot_port(struct app *a, unsigned i)
 		return -1;
 	}
 	choose_queues(a, c, p, &info);
+	choose_mtu(a, i, &info);
+	/* the device gives buffers back to their pool without looking: there must be one alone */
+	p->fast_free = a->numa.n == 1 && info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	ret = configure(a, c, p, &info);
 	if (ret == 0)
-		ret = setup_queues(a, c, p, &info);
+		ret = setup_queues(a, i, &info);
 	if (ret < 0) {
 		log_error("port %s: the device refuses %u receive and %u transmit queues with MTU "
 			  "%u: %s",
@@ -221,16 +267,31 @@ static int boot_port(struct app *a, unsigned i)
 		.n_rxd = p->n_rxd,
 		.n_txd = p->n_txd,
 		.checksum = p->rx_checksum ? "hardware" : "software",
-		.spread = p->spread ? "software"
-			  : p->rss  ? "rss"
-				    : "one worker",
+		.spread = p->spread      ? "software"
+			  : p->rss_hf    ? "rss"
+			  : p->n_rxq > 1 ? "device"
+					 : "one worker",
+		.socket = numa_of_port(&a->numa, i),
 	};
-	app_note(a, "port %s: %u receive and %u transmit queues, %s, checksums in %s", c->name,
-		p->n_rxq, p->n_txq,
-		p->spread ? "spread over workers in software"
-		: p->rss  ? "spread over workers by the device (symmetric RSS)"
-			  : "received by one worker",
-		a->ctl_port[i].checksum);
+	say(a, c, p, a->ctl_port[i].checksum);
+	return 0;
+}
+
+int boot_devices(struct app *a)
+{
+	uint16_t id[CONF_PORTS_MAX];
+
+	for (unsigned i = 0; i < a->conf->n_ports; i++) {
+		if (device_port(&a->conf->ports[i], &id[i]) < 0)
+			return -1;
+		if (id[i] >= PORTS_MAX) {
+			log_error(
+				"port %s: more than %u devices", a->conf->ports[i].name, PORTS_MAX);
+			return -1;
+		}
+		a->port[i].id = id[i];
+	}
+	numa_plan(&a->numa, &numa_map_machine, id, a->conf->n_ports, (int)rte_socket_id());
 	return 0;
 }
 

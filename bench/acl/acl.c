@@ -68,7 +68,8 @@ static void make_table(uint32_t n, bool split, bool ip6, uint64_t seed)
 	t->n = n;
 	t->split = split;
 	t->ip6 = ip6;
-	t->acl = acl_build(rules, n, counters, &t->stats, NULL, NULL, why, sizeof(why));
+	t->acl = acl_build(
+		rules, n, counters, SOCKET_ID_ANY, &t->stats, NULL, NULL, why, sizeof(why));
 	if (t->acl == NULL)
 		fail("build", why);
 	fprintf(stderr, "%6u rules %s %s: built in %.2f s\n", n, split ? "split" : "same ",

@@ -21,7 +21,8 @@ struct ctl_port { /* of a configured port, what show ports can't ask the device 
 	const char *name, *device;
 	uint16_t id, n_rxq, n_txq, n_rxd, n_txd;
 	const char *checksum; /* "hardware" | "software" */
-	const char *spread;   /* "rss" | "software" | "one worker" */
+	const char *spread;   /* "rss" | "device" | "software" | "one worker" */
+	int socket;           /* NUMA socket of its packets */
 };
 
 struct ctl_memory {

@@ -64,6 +64,7 @@ struct acl {
 	uint64_t serial;             /* no two tables of one process have the same; from 1 */
 	struct acl_verdict *verdict; /* n_rules + 1 */
 	struct rule *rule;           /* n_rules, for showing; file strings owned here */
+	int socket;                  /* NUMA socket of the contexts */
 };
 
 static inline unsigned acl_group_of(

@@ -183,9 +183,8 @@ static int make_one(const struct acl *a, const struct key_shape *shape, struct r
 	 */
 	static atomic_uint sequence;
 	char name[RTE_ACL_NAMESIZE];
-	struct rte_acl_param param = {.name = name,
-		.socket_id = SOCKET_ID_ANY,
-		.rule_size = RTE_ACL_RULE_SZ(shape->fields)};
+	struct rte_acl_param param = {
+		.name = name, .socket_id = a->socket, .rule_size = RTE_ACL_RULE_SZ(shape->fields)};
 	struct rte_acl_config cfg = layout(shape, order);
 	struct rte_acl_ctx *ctx;
 	int rc = 0;

@@ -156,8 +156,9 @@ static int make_verdicts(struct acl *a, struct acl_counters *counters, uint32_t 
 }
 
 struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters *counters,
-	struct acl_build_stats *stats, void (*progress)(void *arg, unsigned done, unsigned of),
-	void *arg, char *why, size_t why_size)
+	int socket, struct acl_build_stats *stats,
+	void (*progress)(void *arg, unsigned done, unsigned of), void *arg, char *why,
+	size_t why_size)
 {
 	static atomic_ullong serial;
 	struct acl_build_stats own;
@@ -179,6 +180,7 @@ struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters 
 	if (a == NULL || fresh == NULL)
 		goto no_memory;
 	a->n_rules = n;
+	a->socket = socket;
 	a->serial = atomic_fetch_add(&serial, 1) + 1;
 	a->rule = copy_rules(rules, n);
 	a->verdict = calloc((size_t)n + 1, sizeof(a->verdict[0]));

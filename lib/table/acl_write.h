@@ -26,11 +26,13 @@ struct acl_build_stats {
 
 /* Compiles. rules (n of them, at most RULES_MAX) is copied with its file strings. counters: ids are
  * taken from it for rules that it does not know; the ids that only the old table used stay taken
- * until acl_counters_retire. progress (may be NULL) is called at most every 200 ms with contexts
- * done and in all. NULL on failure, with a sentence in why; nothing is changed then. */
+ * until acl_counters_retire. socket: where the tables lie, or SOCKET_ID_ANY. progress (may be NULL)
+ * is called at most every 200 ms with contexts done and in all. NULL on failure, with a sentence in
+ * why; nothing is changed then. */
 struct acl *acl_build(const struct rule *rules, uint32_t n, struct acl_counters *counters,
-	struct acl_build_stats *stats, void (*progress)(void *arg, unsigned done, unsigned of),
-	void *arg, char *why, size_t why_size);
+	int socket, struct acl_build_stats *stats,
+	void (*progress)(void *arg, unsigned done, unsigned of), void *arg, char *why,
+	size_t why_size);
 
 /* Frees a table that no worker can read any more; NULL is permitted. */
 void acl_free(struct acl *a);

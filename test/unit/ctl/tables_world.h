@@ -208,7 +208,8 @@ static void tables(void)
 	routes = routes_build(in, n, SOCKET_ID_ANY, why, sizeof(why));
 	assert_non_null(routes);
 	counters = acl_counters_new(64);
-	acl = acl_build(rules, RULES, counters, &f->env.acl_stats, NULL, NULL, why, sizeof(why));
+	acl = acl_build(rules, RULES, counters, SOCKET_ID_ANY, &f->env.acl_stats, NULL, NULL, why,
+		sizeof(why));
 	assert_non_null(acl);
 }
 

@@ -112,7 +112,7 @@ static struct acl *build(const struct rule *r, uint32_t n)
 	struct acl *a;
 
 	assert_non_null(c);
-	a = acl_build(r, n, c, &stats, NULL, NULL, why, sizeof(why));
+	a = acl_build(r, n, c, SOCKET_ID_ANY, &stats, NULL, NULL, why, sizeof(why));
 	acl_counters_free(c);
 	return a;
 }
@@ -441,7 +441,7 @@ static void freed(void *arg, uint32_t id)
 
 static struct acl *with(struct acl_counters *c, const struct rule *r, uint32_t n)
 {
-	return acl_build(r, n, c, NULL, NULL, NULL, why, sizeof(why));
+	return acl_build(r, n, c, SOCKET_ID_ANY, NULL, NULL, NULL, why, sizeof(why));
 }
 
 static void test_counters(void **state)

@@ -371,7 +371,8 @@ static void test_property(void **state)
 		}
 		for (uint32_t i = 0; i < n; i++)
 			rules[i] = draw_rule(&style);
-		a = acl_build(rules, n, counters, NULL, NULL, NULL, why, sizeof(why));
+		a = acl_build(
+			rules, n, counters, SOCKET_ID_ANY, NULL, NULL, NULL, why, sizeof(why));
 		if (a == NULL)
 			fail_msg("POSTERN_SEED=%" PRIu64 ": %u rules: %s", seed, n, why);
 		for (unsigned g = 0; g < ACL_GROUPS; g++)
