@@ -16,19 +16,27 @@
 
 #define NOTES_MAX 64
 
-/* A table set that workers may read, with what it was made from. */
+/* A table set that workers may read, with what it was made from. Routes change more often than the
+ * rest: their swaps go to and fro between the two roots, which differ in nothing else. */
 struct tables {
-	struct root root;
+	struct root root[2];
+	unsigned side; /* the root that is published */
 	struct ports *ports;
-	struct routes *routes;
 	struct acl *acl;
 	struct acl_build_stats acl_stats;
-	uint32_t *pins; /* neighbour indices that its routes use */
-	uint32_t n_pins;
-	int socket; /* where routes and filter lie */
 };
 
-enum reload_stage { RELOAD_IDLE, RELOAD_CHECK, RELOAD_READ, RELOAD_ROUTES, RELOAD_GRACE };
+/* RELOAD_WAIT: for the routes to be left alone by others. */
+enum reload_stage {
+	RELOAD_IDLE,
+	RELOAD_CHECK,
+	RELOAD_READ,
+	RELOAD_WAIT,
+	RELOAD_ROUTES,
+	RELOAD_GRACE
+};
+
+struct route_plan; /* routes.c */
 
 struct reload { /* reload.c */
 	enum reload_stage stage;
@@ -36,8 +44,7 @@ struct reload { /* reload.c */
 	struct conf *conf;
 	struct tables *next, *old;
 	struct errs errs;
-	struct route_in *routes; /* for the builder */
-	uint32_t n_routes;
+	struct route_plan *plan;
 	char why[512];
 	uint64_t token; /* RCU, in RELOAD_GRACE */
 	bool drained;   /* events of the old generation were read */
@@ -49,6 +56,29 @@ struct reload { /* reload.c */
 	pthread_cond_t wake;
 	bool started, work, quit;
 	int ready_fd; /* eventfd: the builder has finished what it was given */
+};
+
+/* By hand: boot and tests do what the thread and the tick do. */
+enum routing_stage { ROUTING_IDLE, ROUTING_WORK, ROUTING_GRACE, ROUTING_CATCH_UP, ROUTING_BY_HAND };
+
+struct routing { /* routing.c */
+	struct route_db *db;
+	enum routing_stage stage;
+	bool reload;                                /* the transaction is the reload's */
+	bool link_changed;                          /* set by ports_poll_links */
+	uint64_t retry_ms;                          /* not before then, when memory was short */
+	uint64_t token;                             /* RCU, in ROUTING_GRACE */
+	struct route_call *first, **last, *running; /* requests of the control socket */
+	uint32_t *map;                              /* of a reload: a static route's next hops */
+	bool *keep; /* of a reload: next hops that still make sense */
+	/* the router thread and its mailbox */
+	int status;
+	char why[512];
+	_Atomic bool done;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool started, work, quit;
 };
 
 struct port_setup {  /* what boot decided for a configured port */
@@ -90,6 +120,7 @@ struct app {
 	struct event_base *base;
 	struct event *tick, *ready, *on_term, *on_int, *on_hup;
 	struct reload reload;
+	struct routing routing;
 	char *note[NOTES_MAX];
 	unsigned n_notes;
 	uint64_t link_polled_ms;
@@ -123,23 +154,60 @@ void ports_poll_links(struct app *a);
 
 /* --- build.c: conf -> tables */
 
-/* The part that control owns: ports, policy, pins, and the list of routes for tables_routes. NULL
- * with a sentence in why. */
-struct tables *tables_begin(struct app *a, const struct conf *conf, struct route_in **routes,
-	uint32_t *n_routes, char *why, size_t why_size);
-/* The slow parts, on whatever EAL thread: routes, and the filter. 0 or -1 with a sentence in why.
- */
-int tables_routes(
-	struct tables *t, const struct route_in *routes, uint32_t n, char *why, size_t why_size);
+/* The part that control owns: ports and policy. NULL with a sentence in why. */
+struct tables *tables_begin(struct app *a, const struct conf *conf, char *why, size_t why_size);
+/* The slow part, on whatever EAL thread. 0 or -1 with a sentence in why. */
 int tables_filter(
 	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size);
-void route_list_free(struct route_in *routes, uint32_t n);
-/* Frees tables that no worker reads, and their pins. NULL is permitted. */
-void tables_free(struct app *a, struct tables *t);
-/* Publishes; the old ones are the caller's to free after a grace period. */
+/* Frees tables that no worker reads. NULL is permitted. */
+void tables_free(struct tables *t);
+/* Publishes, with the routes that the transaction has made; the old ones are the caller's to free
+ * after a grace period. */
 struct tables *tables_publish(struct app *a, struct tables *t);
+/* Publishes the routes that the transaction has made, and the rest as it is. False: there are
+ * none. */
+bool tables_swap_routes(struct app *a);
+static inline const struct root *tables_root(const struct tables *t)
+{
+	return &t->root[t->side];
+}
 /* Static neighbours of the configuration. */
 void tables_neighbours(struct app *a, const struct conf *conf);
+
+/* --- routes.c: the configuration's routes */
+
+/* What the text says, on whatever thread. NULL with a sentence in why. */
+struct route_plan *route_plan_new(const struct conf *conf, char *why, size_t why_size);
+void route_plan_free(struct route_plan *p); /* NULL is permitted */
+/* Begins the transaction that makes routes what plan says, for the interfaces of t. 0, or -1 with a
+ * sentence in why: it is over. Empties plan. */
+int routes_begin_reload(struct app *a, const struct conf *conf, const struct tables *t,
+	struct route_plan *plan, char *why, size_t why_size);
+void routes_interfaces(
+	const struct app *a, const struct ports *p, struct route_iface iface[IFACES_MAX]);
+
+/* --- route_resolve.c */
+
+/* The next hops of a route that came by the socket. 0, or -errno with a sentence in why. */
+int route_resolve(
+	struct app *a, const struct ctl_route *route, uint32_t *hops, char *why, size_t why_size);
+
+/* --- routing.c: transactions on the routes */
+int routing_init(struct app *a);  /* needs a->neigh */
+int routing_start(struct app *a); /* the thread */
+void routing_stop(struct app *a);
+void routing_fini(struct app *a);
+/* Moves the running transaction on, or begins what waits. Every tick. */
+void routing_tick(struct app *a);
+/* The transaction that routes_begin_reload began goes on; reload_routed hears of it. */
+void routing_begin_reload(struct app *a);
+void routing_call(struct ctl_env *env, enum route_op op, struct ctl_route *route, uint32_t n,
+	void (*done)(void *arg, const struct ctl_route_result *result), void *arg);
+/* Both by hand, on the caller's thread. routing_apply makes the routes of conf, for tables_publish:
+ * 0, or -1 with a sentence in why. After the grace period routing_applied ends it. */
+int routing_apply(
+	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size);
+int routing_applied(struct app *a, char *why, size_t why_size);
 
 /* --- reload.c */
 int reload_init(struct app *a); /* needs a->base */
@@ -149,6 +217,10 @@ void reload_check(struct ctl_env *env, const char *path,
 	void (*done)(void *, int, const struct errs *), void *arg);
 /* Moves a reload on when workers have passed their grace period. Every tick. */
 void reload_tick(struct app *a);
+/* The routes may be touched. True: a reload has begun to. */
+bool reload_wants_routes(struct app *a);
+/* What came of its transaction. status 0: publish. False: nothing was published. */
+bool reload_routed(struct app *a, int status, const char *why);
 /* What the conf room can't judge: names of drop reasons. */
 void check_names(const struct conf *conf, struct errs *errs);
 

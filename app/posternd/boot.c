@@ -129,8 +129,6 @@ static int boot_workers(struct app *a)
 
 static int boot_tables(struct app *a)
 {
-	struct route_in *routes = NULL;
-	uint32_t n_routes = 0;
 	struct tables *t;
 	char why[512];
 
@@ -140,16 +138,20 @@ static int boot_tables(struct app *a)
 		log_error("no memory for neighbours and counters; set system.memory-mb higher");
 		return -1;
 	}
-	t = tables_begin(a, a->conf, &routes, &n_routes, why, sizeof(why));
-	if (t == NULL || tables_routes(t, routes, n_routes, why, sizeof(why)) < 0 ||
+	if (routing_init(a) < 0)
+		return -1;
+	t = tables_begin(a, a->conf, why, sizeof(why));
+	if (t == NULL || routing_apply(a, a->conf, t, why, sizeof(why)) < 0 ||
 		tables_filter(a, a->conf, t, why, sizeof(why)) < 0) {
 		log_error("%s", why);
-		route_list_free(routes, n_routes);
-		tables_free(a, t);
+		tables_free(t);
 		return -1;
 	}
-	route_list_free(routes, n_routes);
 	tables_publish(a, t);
+	if (routing_applied(a, why, sizeof(why)) < 0) { /* no worker runs yet */
+		log_error("%s", why);
+		return -1;
+	}
 	neigh_apply(a, a->conf);
 	return 0;
 }
@@ -188,9 +190,10 @@ void app_fini(struct app *a)
 	}
 	handoff_fini(&a->shared.handoff);
 	if (a->tables) {
-		tables_free(a, a->tables);
+		tables_free(a->tables);
 		a->tables = NULL;
 	}
+	routing_fini(a);
 	neigh_fini(a);
 	acl_counters_free(a->counters);
 	free(a->counter_base);

@@ -43,10 +43,10 @@ static unsigned read_punts(struct app *a, struct worker *w)
 /* The tables that a record's rule number belongs to. */
 static const struct root *root_of(const struct app *a, uint32_t generation)
 {
-	if (a->tables->root.generation == generation)
-		return &a->tables->root;
-	if (a->reload.old && a->reload.old->root.generation == generation)
-		return &a->reload.old->root;
+	if (tables_root(a->tables)->generation == generation)
+		return tables_root(a->tables);
+	if (a->reload.old && tables_root(a->reload.old)->generation == generation)
+		return tables_root(a->reload.old);
 	return NULL;
 }
 
@@ -84,6 +84,7 @@ unsigned control_tick(struct app *a)
 	neigh_db_tick(a->neigh, control_now_ms());
 	ra_db_tick(a->ra, control_now_ms());
 	ports_poll_links(a);
+	routing_tick(a);
 	reload_tick(a);
 	return total;
 }
@@ -157,6 +158,8 @@ static int open_socket(struct app *a)
 	a->env.counter_base = a->counter_base;
 	a->env.check = reload_check;
 	a->env.reload = reload_start;
+	a->env.routes = a->routing.db;
+	a->env.route = routing_call;
 	a->env.app = a;
 	a->server = ctl_server_new(
 		a->base, c->socket, c->group, c->clients_max, &a->env, why, sizeof(why));
@@ -175,7 +178,8 @@ int control_init(struct app *a)
 		log_error("libevent did not start");
 		return -1;
 	}
-	if (open_filterlog(a) < 0 || reload_init(a) < 0 || open_socket(a) < 0)
+	if (open_filterlog(a) < 0 || reload_init(a) < 0 || routing_start(a) < 0 ||
+		open_socket(a) < 0)
 		return -1;
 	a->tick = event_new(a->base, -1, EV_PERSIST, on_tick, a);
 	a->on_term = evsignal_new(a->base, SIGTERM, on_stop, a);
@@ -201,6 +205,7 @@ void control_fini(struct app *a)
 	struct event *const events[] = {a->tick, a->on_term, a->on_int, a->on_hup};
 
 	ctl_server_free(a->server);
+	routing_stop(a);
 	reload_fini(a);
 	/* what the workers still said */
 	for (unsigned i = 0; a->filterlog && i < a->n_workers && a->worker[i]; i++)

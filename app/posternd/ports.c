@@ -338,6 +338,7 @@ void ports_poll_links(struct app *a)
 		if (link.link_status == atomic_load(&a->shared.link_up[id]))
 			continue;
 		atomic_store(&a->shared.link_up[id], link.link_status);
+		a->routing.link_changed = true;
 		log_info("port %s: link %s", a->conf->ports[i].name,
 			link.link_status ? "up" : "down");
 		neigh_link(a, id, link.link_status);

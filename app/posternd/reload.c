@@ -1,12 +1,12 @@
-/* Reload: all or nothing. The builder thread reads, checks and compiles (RELOAD_READ); the control
- * core makes interfaces and next hops; the builder the routes (RELOAD_ROUTES); the control core
- * swaps the root and, when every worker has passed a quiet state (RELOAD_GRACE), frees the old
- * tables. Any failure on the way leaves the running configuration as it is.
+/* Reload: all or nothing. The builder thread reads, checks and compiles (RELOAD_READ); when nobody
+ * else changes routes (RELOAD_WAIT), the control core makes interfaces and next hops; the router
+ * thread the routes (RELOAD_ROUTES, routing.c); the control core swaps the root and, when every
+ * worker has passed a quiet state (RELOAD_GRACE), frees the old tables. Any failure on the way
+ * leaves the running configuration as it is.
  */
 #include "app.h"
 
 #include "base/log.h"
-#include "table/route_write.h"
 
 #include <errno.h>
 #include <rte_lcore.h>
@@ -46,7 +46,7 @@ static struct conf *read_conf(struct app *a, const char *path)
 	return conf;
 }
 
-static void build_filter(struct app *a)
+static void build(struct app *a)
 {
 	struct reload *r = &a->reload;
 	const char *path = a->env.config_path;
@@ -59,14 +59,11 @@ static void build_filter(struct app *a)
 		errs_add(&r->errs, path, 0, "", "no memory");
 	else if (tables_filter(a, r->conf, r->next, r->why, sizeof(r->why)) < 0)
 		errs_add(&r->errs, path, 0, "filter", "%s", r->why);
-}
-
-static void build_routes(struct app *a)
-{
-	struct reload *r = &a->reload;
-
-	if (tables_routes(r->next, r->routes, r->n_routes, r->why, sizeof(r->why)) < 0)
-		errs_add(&r->errs, r->conf->file, 0, "routes", "%s", r->why);
+	if (r->errs.n_errors)
+		return;
+	r->plan = route_plan_new(r->conf, r->why, sizeof(r->why));
+	if (r->plan == NULL)
+		errs_add(&r->errs, path, 0, "routes", "%s", r->why);
 }
 
 static void *builder(void *arg)
@@ -88,10 +85,8 @@ static void *builder(void *arg)
 			break;
 		if (r->stage == RELOAD_CHECK)
 			conf_free(read_conf(a, r->check_path));
-		else if (r->stage == RELOAD_READ)
-			build_filter(a);
 		else
-			build_routes(a);
+			build(a);
 		if (write(r->ready_fd, &one, sizeof(one)) < 0)
 			log_error("reload: can't wake the control core: %s", strerror(errno));
 	}
@@ -145,33 +140,41 @@ static void refuse(struct app *a)
 		acl_counters_retire(a->counters, r->next->acl, a->tables->acl, NULL, NULL);
 	if (r->next && r->next->ports) /* the neighbours follow the running interfaces again */
 		neigh_db_ports(a->neigh, a->tables->ports, control_now_ms());
-	tables_free(a, r->next);
-	route_list_free(r->routes, r->n_routes);
+	tables_free(r->next);
+	route_plan_free(r->plan);
 	conf_free(r->conf);
 	r->next = NULL;
-	r->routes = NULL;
-	r->n_routes = 0;
+	r->plan = NULL;
 	r->conf = NULL;
 	r->stage = RELOAD_IDLE;
 	answer(a, -EINVAL);
 }
 
-static void begin_routes(struct app *a)
+bool reload_wants_routes(struct app *a)
 {
 	struct reload *r = &a->reload;
-	struct tables *t =
-		tables_begin(a, r->conf, &r->routes, &r->n_routes, r->why, sizeof(r->why));
+	struct tables *t;
 
+	if (r->stage != RELOAD_WAIT)
+		return false;
+	t = tables_begin(a, r->conf, r->why, sizeof(r->why));
 	if (t == NULL) {
 		errs_add(&r->errs, r->conf->file, 0, "", "%s", r->why);
 		refuse(a);
-		return;
+		return false;
 	}
 	t->acl = r->next->acl;
 	t->acl_stats = r->next->acl_stats;
 	free(r->next);
 	r->next = t;
-	give_work(r, RELOAD_ROUTES);
+	if (routes_begin_reload(a, r->conf, t, r->plan, r->why, sizeof(r->why)) < 0) {
+		errs_add(&r->errs, r->conf->file, 0, "routes", "%s", r->why);
+		refuse(a);
+		return false;
+	}
+	r->stage = RELOAD_ROUTES;
+	routing_begin_reload(a);
+	return true;
 }
 
 /* Settings that live outside the tables. */
@@ -206,12 +209,24 @@ static void swap(struct app *a)
 	}
 	apply_rest(a, a->conf);
 	conf_free(old);
-	route_list_free(r->routes, r->n_routes);
-	r->routes = NULL;
-	r->n_routes = 0;
+	route_plan_free(r->plan);
+	r->plan = NULL;
 	r->token = rte_rcu_qsbr_start(a->shared.qsv);
 	r->drained = false;
 	r->stage = RELOAD_GRACE;
+}
+
+bool reload_routed(struct app *a, int status, const char *why)
+{
+	struct reload *r = &a->reload;
+
+	if (status == 0) {
+		swap(a);
+		return true;
+	}
+	errs_add(&r->errs, r->conf->file, 0, "routes", "%s", why);
+	refuse(a);
+	return false;
 }
 
 static void checked(struct app *a)
@@ -237,10 +252,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		checked(a);
 	else if (r->errs.n_errors)
 		refuse(a);
-	else if (r->stage == RELOAD_READ)
-		begin_routes(a);
-	else if (r->stage == RELOAD_ROUTES)
-		swap(a);
+	else
+		r->stage = RELOAD_WAIT;
 }
 
 static void counter_freed(void *arg, uint32_t id)
@@ -267,7 +280,7 @@ void reload_tick(struct app *a)
 		return;
 	}
 	acl_counters_retire(a->counters, r->old->acl, a->tables->acl, counter_freed, a);
-	tables_free(a, r->old);
+	tables_free(r->old);
 	r->old = NULL;
 	r->stage = RELOAD_IDLE;
 	answer(a, 0);
@@ -333,9 +346,9 @@ void reload_fini(struct app *a)
 	pthread_join(r->thread, NULL);
 	r->started = false;
 	/* the workers have stopped: nobody reads the old tables */
-	tables_free(a, r->old);
-	tables_free(a, r->next);
-	route_list_free(r->routes, r->n_routes);
+	tables_free(r->old);
+	tables_free(r->next);
+	route_plan_free(r->plan);
 	conf_free(r->conf);
 	errs_fini(&r->errs);
 	if (a->ready)

@@ -130,12 +130,6 @@ const struct own_addr *find_own(const struct parse *p, const struct addr *addr, 
 /* Has it an IPv6 address? Then IPv6 runs on it. */
 bool iface_has6(const struct conf_iface *f);
 
-/* May be a host's: not this network, unspecified, loopback, multicast or reserved. */
-bool addr_is_host(const struct addr *addr);
-/* No host's in the subnet of that length: the first or last of more than two (IPv4), or the first
- * of more than two, which is every router's (IPv6: RFC 4291 section 2.6.1, RFC 6164). */
-bool addr_is_edge(const struct addr *addr, unsigned len);
-
 /* text.c */
 /* The whole of a regular file, with a NUL behind it. 0, or -errno with the reason in why. */
 int text_read(const char *path, size_t max, char **text, size_t *len, char why[128]);

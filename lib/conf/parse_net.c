@@ -181,32 +181,6 @@ void setting_read_iface_mtu(struct parse *p, config_setting_t *s, void *base)
 		iface->mtu = (uint16_t)v;
 }
 
-/* ::/96 holds the unspecified and the loopback address, and a form of IPv4 addresses that is
- * long deprecated (RFC 4291 section 2.5.5.1). */
-static bool in_first96(const struct addr *a)
-{
-	return (a->q[0] | a->w[2]) == 0;
-}
-
-bool addr_is_host(const struct addr *a)
-{
-	uint32_t v4 = addr_to4(a);
-
-	if (addr_is4(a))
-		return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 28 < 14;
-	return !addr_is_multicast(a) && !in_first96(a);
-}
-
-bool addr_is_edge(const struct addr *a, unsigned len)
-{
-	struct addr first = addr_masked(a, len), last;
-
-	if (len > 126)
-		return false;
-	last = addr_last(a, len);
-	return addr_equal(a, &first) || (addr_is4(a) && addr_equal(a, &last));
-}
-
 bool iface_has6(const struct conf_iface *f)
 {
 	for (unsigned i = 0; i < f->n_addrs; i++)

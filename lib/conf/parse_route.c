@@ -6,19 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Prefixes that reach beyond what isn't unicast are common: 0.0.0.0/1 and 128.0.0.0/1 together are
- * a default route. So only the first address is looked at. */
-static bool routable(const struct prefix *to)
-{
-	const struct addr *a = &to->addr;
-
-	if (addr_is4(a))
-		return to->len == 96 || (a->b[12] < 224 && a->b[12] != 127);
-	if (addr_is_multicast(a) || addr_is_link_local(a))
-		return false;
-	return to->len < 96 || addr_is_host(a);
-}
-
 void setting_read_route_to(struct parse *p, config_setting_t *s, void *base)
 {
 	static const char expected[] = "a prefix such as 192.0.2.0/24 or 2001:db8::/32";
@@ -38,7 +25,7 @@ void setting_read_route_to(struct parse *p, config_setting_t *s, void *base)
 		r->to.addr = masked;
 		parse_err(p, HERE(p), "to", -1, "%s has bits beyond its length, expected %s", text,
 			prefix_format(&r->to, buf));
-	} else if (!routable(&r->to)) {
+	} else if (!prefix_is_routable(&r->to)) {
 		parse_err(p, HERE(p), "to", -1, "%s is %s, expected unicast addresses", text,
 			addr_is4(&r->to.addr) ? "loopback, multicast or reserved"
 					      : "loopback, link-local, multicast or reserved");

@@ -19,6 +19,7 @@ enum api_code {
 	API_INTERNAL = -32603,
 	API_UNAVAILABLE = -32000, /* the daemon has nothing to answer with (yet) */
 	API_CLIENTS = -32001,     /* too many clients */
+	API_REFUSED = -32002,     /* understood, but not done: data says why */
 };
 
 struct api_error {
@@ -29,9 +30,11 @@ struct api_error {
 
 enum api_type {
 	API_BOOL,
-	API_INT,    /* min to max */
-	API_STRING, /* at most 4096 bytes, never empty */
-	API_NAME,   /* a string, or an integer from min to max */
+	API_INT,     /* min to max */
+	API_STRING,  /* at most 4096 bytes, never empty */
+	API_NAME,    /* a string, or an integer from min to max */
+	API_STRINGS, /* a string, or a list of min to max of them */
+	API_LIST,    /* a list of min to max */
 };
 
 struct api_param {
@@ -55,6 +58,7 @@ struct api_method {
 extern const struct api_method api_version, api_ports, api_routes, api_neighbours, api_filter;
 extern const struct api_method api_workers, api_graph, api_drops, api_log, api_filter_test;
 extern const struct api_method api_config_check, api_config_reload;
+extern const struct api_method api_route_add, api_route_delete, api_route_replace;
 
 /* Ends a call that start began. result is taken over; NULL with an error. */
 void api_done(struct api_call *call, json_t *result, struct api_error *error);

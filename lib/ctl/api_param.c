@@ -37,6 +37,9 @@ static bool fits(const struct api_param *p, json_t *value)
 	bool number = json_is_integer(value) && i >= p->min && i <= p->max;
 	bool string = json_is_string(value) && len > 0 && len <= STRING_MAX;
 
+	bool list = json_is_array(value) && (json_int_t)json_array_size(value) >= p->min &&
+		    (json_int_t)json_array_size(value) <= p->max;
+
 	switch (p->type) {
 	case API_BOOL:
 		return json_is_boolean(value);
@@ -46,6 +49,12 @@ static bool fits(const struct api_param *p, json_t *value)
 		return string;
 	case API_NAME:
 		return number || string;
+	case API_LIST:
+		return list;
+	case API_STRINGS:
+		for (size_t k = 0; list && k < json_array_size(value); k++)
+			list = json_is_string(json_array_get(value, k));
+		return list || string;
 	}
 	return false;
 }

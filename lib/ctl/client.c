@@ -21,6 +21,7 @@
 
 #define READ_BYTES 16384
 #define IOV_N 8
+#define CALLS_MAX 16 /* answers that come later; what follows waits in the socket */
 
 /* An asynchronous call. Outlives its client if need be. */
 struct pending {
@@ -38,6 +39,7 @@ struct client {
 	size_t searched; /* bytes of in without a newline */
 	bool half, ending, shut;
 	TAILQ_HEAD(, pending) calls;
+	unsigned n_calls;
 	TAILQ_ENTRY(client) entry;
 };
 
@@ -145,6 +147,7 @@ static void answered(void *arg, char *answer)
 		return;
 	}
 	TAILQ_REMOVE(&c->calls, p, entry);
+	c->n_calls--;
 	free(p);
 	if (answer != NULL && !answer_add(c, answer))
 		client_free(c);
@@ -165,6 +168,7 @@ static bool handle(struct client *c, const char *line, size_t len)
 	answer = ctl_handle(c->server->env, line, len, answered, p, &is_pending);
 	if (is_pending) {
 		TAILQ_INSERT_TAIL(&c->calls, p, entry);
+		c->n_calls++;
 		return true;
 	}
 	free(p);
@@ -237,7 +241,7 @@ static void update(struct client *c)
 	/* not event_active: that would run before other clients are looked at */
 	const struct timeval soon = {0};
 	size_t len, waiting;
-	bool line;
+	bool line, full;
 
 	if (!send_out(c)) {
 		client_free(c);
@@ -258,10 +262,12 @@ static void update(struct client *c)
 		shutdown(c->fd, SHUT_WR);
 		timer_set(c);
 	}
-	/* While it does not take its answers, nothing more is begun, nor read. */
-	if (line && waiting < c->server->limits.pause_bytes)
+	/* While it does not take its answers, or waits for many, nothing more is begun, nor read.
+	 */
+	full = waiting >= c->server->limits.pause_bytes || c->n_calls >= CALLS_MAX;
+	if (line && !full)
 		event_add(c->turn, &soon);
-	if (c->half || (!c->ending && (line || waiting >= c->server->limits.pause_bytes)))
+	if (c->half || (!c->ending && (line || full)))
 		event_del(c->readable);
 	else
 		event_add(c->readable, NULL);

@@ -12,6 +12,7 @@
 #include "table/acl_write.h"
 #include "table/neigh_write.h"
 #include "table/ra_send.h"
+#include "table/route_write.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -28,6 +29,25 @@ struct ctl_port { /* of a configured port, what show ports can't ask the device 
 struct ctl_memory {
 	const char *mode; /* "hugepages" | "no hugepages" */
 	uint32_t mb, mbufs;
+};
+
+#define CTL_PATHS_MAX 16 /* next hops of one route */
+
+struct ctl_route { /* as asked for */
+	struct prefix to;
+	uint8_t type;  /* NH_VIA, NH_BLACKHOLE, NH_UNREACHABLE or NH_PROHIBIT */
+	uint8_t n_via; /* NH_VIA: 0 where only the interface is said */
+	struct ctl_via {
+		struct addr addr;
+		char iface[IFACE_NAME_MAX]; /* "": none is said */
+	} via[CTL_PATHS_MAX];
+	char iface[IFACE_NAME_MAX]; /* of all of them; "": found by each */
+};
+
+struct ctl_route_result {
+	int status;      /* 0, or -errno: nothing was changed */
+	uint32_t bad;    /* the route that is at fault, */
+	const char *why; /* and a sentence */
 };
 
 /* What the daemon gives the control server. Pointers live as long as the server. */
@@ -61,6 +81,11 @@ struct ctl_env {
 	 * with the errors (status 0: applied, -EINVAL: refused, -EBUSY: one is under way). */
 	void (*reload)(struct ctl_env *env,
 		void (*done)(void *arg, int status, const struct errs *errs), void *arg);
+	struct route_db *routes;
+	/* Changes routes, all n or none (malloc'ed, taken over); done is called once from the event
+	 * loop, now or later, when all workers use them or when they were refused. */
+	void (*route)(struct ctl_env *env, enum route_op op, struct ctl_route *route, uint32_t n,
+		void (*done)(void *arg, const struct ctl_route_result *result), void *arg);
 	void *app;
 };
 

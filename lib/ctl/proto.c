@@ -26,6 +26,9 @@ static const struct api_method *const methods[] = {
 	&api_filter_test,
 	&api_config_check,
 	&api_config_reload,
+	&api_route_add,
+	&api_route_delete,
+	&api_route_replace,
 };
 #define METHODS_N (sizeof(methods) / sizeof(methods[0]))
 

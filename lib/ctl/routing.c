@@ -8,11 +8,9 @@ const struct nexthop *routing_hop(const struct routes *r, uint32_t nh)
 	return r->nh != NULL && nh < r->n_nh ? &r->nh[nh] : NULL;
 }
 
-const char *routing_type(const struct routes *r, uint32_t nh)
+static const char *type_name(uint8_t type)
 {
-	const struct nexthop *h = routing_hop(r, nh);
-
-	switch (h ? (enum nexthop_type)h->type : NH_NONE) {
+	switch ((enum nexthop_type)type) {
 	case NH_NONE:
 		return "none";
 	case NH_LOCAL:
@@ -33,6 +31,13 @@ const char *routing_type(const struct routes *r, uint32_t nh)
 		return "prohibit";
 	}
 	return "none";
+}
+
+const char *routing_type(const struct routes *r, uint32_t nh)
+{
+	const struct nexthop *h = routing_hop(r, nh);
+
+	return type_name(h ? h->type : NH_NONE);
 }
 
 unsigned routing_members(
@@ -76,17 +81,55 @@ const char *routing_neigh_state(uint8_t state)
 	return "unknown";
 }
 
-json_t *routing_hop_json(const struct root *root, const struct nexthop *h)
+/* gw NULL: none. */
+static json_t *hop_json(
+	const struct root *root, uint16_t iface, const struct addr *gw, uint32_t neigh)
 {
 	const struct neigh *n = NULL;
 
-	if (h->type == NH_VIA && root->neigh != NULL && h->neigh <= root->neigh->max)
-		n = neigh_get(root->neigh, h->neigh);
-	return json_pack("{s:o, s:o, s:o}", "via",
-		h->type == NH_VIA ? text_json_addr(&h->gw) : json_null(), "interface",
-		api_iface_name(root, h->iface), "neighbour",
-		h->type != NH_VIA ? json_null()
-				  : json_string(n ? routing_neigh_state(n->state) : "unknown"));
+	if (gw != NULL && root->neigh != NULL && neigh != NEIGH_NONE && neigh <= root->neigh->max)
+		n = neigh_get(root->neigh, neigh);
+	return json_pack("{s:o, s:o, s:o}", "via", gw ? text_json_addr(gw) : json_null(),
+		"interface", api_iface_name(root, iface), "neighbour",
+		gw ? json_string(n ? routing_neigh_state(n->state) : "unknown") : json_null());
+}
+
+json_t *routing_hop_json(const struct root *root, const struct nexthop *h)
+{
+	return hop_json(root, h->iface, h->type == NH_VIA ? &h->gw : NULL, h->neigh);
+}
+
+const char *routing_set_type(const struct route_db *db, uint32_t hops)
+{
+	const struct route_hop_set *set = route_db_hop_set(db, hops);
+
+	if (set == NULL)
+		return "none";
+	if (set->type != NH_VIA)
+		return type_name(set->type);
+	return set->n > 1                              ? "multipath"
+	       : addr_is_unspecified(&set->path[0].gw) ? "connected"
+						       : "via";
+}
+
+json_t *routing_set_hops(const struct route_db *db, const struct root *root, uint32_t hops)
+{
+	const struct route_hop_set *set = route_db_hop_set(db, hops);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; set != NULL && i < set->n; i++) {
+		const struct route_path *path = &set->path[i];
+		bool gw = !addr_is_unspecified(&path->gw);
+		json_t *hop;
+
+		if (path->iface == IFACE_NONE)
+			continue;
+		hop = hop_json(root, path->iface, gw ? &path->gw : NULL, path->neigh);
+		json_object_set_new(
+			hop, "link", json_string(route_db_path_up(db, path) ? "up" : "down"));
+		json_array_append_new(list, hop);
+	}
+	return list;
 }
 
 json_t *routing_hops(const struct root *root, uint32_t nh)
@@ -113,19 +156,6 @@ uint32_t routing_lookup(const struct routes *r, const struct addr *dst)
 	else if (r->fib != NULL)
 		routes_lookup(r, &dst4, &nh, 1);
 	return nh < r->n_nh ? (uint32_t)nh : 0;
-}
-
-const struct route *routing_route(const struct routes *r, const struct addr *dst)
-{
-	const struct route *best = NULL;
-
-	for (uint32_t i = 0; r->route != NULL && i < r->n_routes; i++) {
-		const struct route *a = &r->route[i];
-
-		if (prefix_holds(&a->to, dst) && (best == NULL || a->to.len > best->to.len))
-			best = a;
-	}
-	return best;
 }
 
 bool routing_leaves_by(const struct routes *r, uint32_t nh, uint16_t iface)

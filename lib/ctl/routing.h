@@ -5,6 +5,7 @@
 #pragma once
 
 #include "table/root.h"
+#include "table/route_write.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,12 +23,14 @@ unsigned routing_members(
 /* [{"via", "interface", "neighbour": state}]; empty for routes that lead nowhere. */
 json_t *routing_hops(const struct root *root, uint32_t nh);
 json_t *routing_hop_json(const struct root *root, const struct nexthop *h);
+/* The same of a route in the list: with those that are down ("link"), which the workers' table has
+ * not. */
+const char *routing_set_type(const struct route_db *db, uint32_t hops);
+json_t *routing_set_hops(const struct route_db *db, const struct root *root, uint32_t hops);
 /* What is known of a neighbour: "reachable", "incomplete", ..., "unknown". */
 const char *routing_neigh_state(uint8_t state);
 
 /* Next hop index of a destination, as a worker finds it; 0: none. */
 uint32_t routing_lookup(const struct routes *r, const struct addr *dst);
-/* The route that a destination takes, for showing; NULL when there is none. A linear search. */
-const struct route *routing_route(const struct routes *r, const struct addr *dst);
 /* Whether it leaves by that interface by some member. */
 bool routing_leaves_by(const struct routes *r, uint32_t nh, uint16_t iface);

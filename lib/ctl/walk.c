@@ -74,12 +74,14 @@ static enum drop_reason reverse_path(struct walk *w)
 
 static void route_step(struct walk *w, uint32_t nh, enum drop_reason reason)
 {
-	const struct route *route = routing_route(w->root->routes, &w->p.dst);
+	struct route_db *db = w->env->routes;
+	struct route route;
+	bool found = db != NULL && route_db_match(db, &w->p.dst, &route);
 	char to[PREFIX_STRLEN];
 
 	walk_step(w, "route", reason,
 		json_pack("{s:o, s:o, s:s, s:o}", "destination", text_json_addr(&w->p.dst), "to",
-			route ? json_string(prefix_format(&route->to, to)) : json_null(), "type",
+			found ? json_string(prefix_format(&route.to, to)) : json_null(), "type",
 			routing_type(w->root->routes, nh), "next_hops", routing_hops(w->root, nh)));
 }
 

@@ -33,7 +33,8 @@ struct ip6_policy {
 };
 
 struct root {
-	uint32_t generation; /* rises with each swap, from 1 */
+	uint32_t generation; /* rises with each reload of the configuration, from 1 */
+	uint32_t serial;     /* rises with each swap, whatever changed: routes alone as well */
 	const struct ports *ports;
 	const struct routes *routes;
 	const struct acl *acl;

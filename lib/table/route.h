@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define NEXTHOPS_MAX 32767 /* of both families; what a 2-byte entry of rte_fib holds */
+#define NEXTHOPS_MAX 32767 /* different ones of routes; what a 2-byte entry of rte_fib holds */
+#define NEXTHOPS_ALL 65535 /* with the members of groups; struct meta has 16 bits for them */
 
 enum nexthop_type {
 	NH_NONE,      /* no route; always index 0 */
@@ -42,19 +43,12 @@ struct nexthop {
 };
 _Static_assert(sizeof(struct nexthop) == 32, "two in a cache line");
 
-struct route { /* for showing: IPv4, then IPv6, each in the order of prefixes */
-	struct prefix to;
-	uint16_t nh;
-	uint8_t origin; /* enum route_origin */
-};
-enum route_origin { ROUTE_CONNECTED, ROUTE_STATIC };
-
+/* One of the two copies that the writer keeps (route_write.h). */
 struct routes {
 	struct rte_fib *fib;
 	struct rte_fib6 *fib6; /* NULL: no IPv6 route at all */
-	uint32_t n_nh, n_routes;
-	struct nexthop *nh;
-	struct route *route;
+	uint32_t n_nh;
+	struct nexthop *nh; /* what the lookups find, then the members of groups */
 };
 
 /* n destinations (host byte order) to indices in nh. Any thread. */

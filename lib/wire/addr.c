@@ -235,3 +235,42 @@ int mask4_len(uint32_t mask)
 
 	return mask == mask4(len) ? (int)len : -1;
 }
+
+/* ::/96 holds the unspecified and the loopback address, and a form of IPv4 addresses that is
+ * long deprecated (RFC 4291 section 2.5.5.1). */
+static bool in_first96(const struct addr *a)
+{
+	return (a->q[0] | a->w[2]) == 0;
+}
+
+bool addr_is_host(const struct addr *a)
+{
+	uint32_t v4 = addr_to4(a);
+
+	if (addr_is4(a))
+		return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 28 < 14;
+	return !addr_is_multicast(a) && !in_first96(a);
+}
+
+bool addr_is_edge(const struct addr *a, unsigned len)
+{
+	struct addr first = addr_masked(a, len), last;
+
+	if (len > 126)
+		return false;
+	last = addr_last(a, len);
+	return addr_equal(a, &first) || (addr_is4(a) && addr_equal(a, &last));
+}
+
+/* Prefixes that reach beyond what isn't unicast are common: 0.0.0.0/1 and 128.0.0.0/1 together are
+ * a default route. So only the first address is looked at. */
+bool prefix_is_routable(const struct prefix *to)
+{
+	const struct addr *a = &to->addr;
+
+	if (addr_is4(a))
+		return to->len == 96 || (a->b[12] < 224 && a->b[12] != 127);
+	if (addr_is_multicast(a) || addr_is_link_local(a))
+		return false;
+	return to->len < 96 || addr_is_host(a);
+}

@@ -116,6 +116,13 @@ static inline struct prefix prefix_of4(uint32_t addr4, unsigned len)
 struct addr addr_masked(const struct addr *addr, unsigned len);
 /* addr with all bits beyond len one. */
 struct addr addr_last(const struct addr *addr, unsigned len);
+/* May be a host's: not this network, unspecified, loopback, multicast or reserved. */
+bool addr_is_host(const struct addr *addr);
+/* No host's in the subnet of that length: the first or last of more than two (IPv4), or the first
+ * of more than two, which is every router's (IPv6: RFC 4291 section 2.6.1, RFC 6164). */
+bool addr_is_edge(const struct addr *addr, unsigned len);
+/* May be a route's: its first address is neither loopback, link-local, multicast nor reserved. */
+bool prefix_is_routable(const struct prefix *prefix);
 /* Is addr within the prefix? False when the families differ. */
 bool prefix_holds(const struct prefix *prefix, const struct addr *addr);
 /* The same family, and one within the other. */

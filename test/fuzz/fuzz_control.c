@@ -17,7 +17,6 @@ static struct {
 	struct acl_verdict verdict[3];
 	struct acl acl;
 	struct nexthop nh[3];
-	struct route route[2];
 	struct routes routes;
 	struct root root;
 	struct dp_shared shared;
@@ -40,7 +39,24 @@ static void reload(struct ctl_env *env,
 	done(arg, 0, NULL);
 }
 
-/* Two interfaces, two rules, two routes, of constants alone: no EAL. */
+/* Some are refused; what is asked for must be in bounds. */
+static void route(struct ctl_env *env, enum route_op op, struct ctl_route *r, uint32_t n,
+	void (*done)(void *arg, const struct ctl_route_result *result), void *arg)
+{
+	static const int status[] = {0, -EEXIST, -ENOENT, -EPERM, -EINVAL, -ENOSPC, -ENOMEM, -1};
+	struct ctl_route_result result = {.bad = n / 2, .why = "text"};
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (r[i].n_via > CTL_PATHS_MAX || r[i].to.len > 128 ||
+			strlen(r[i].iface) >= sizeof(r[i].iface))
+			abort();
+		result.status = status[r[i].to.addr.b[15] % RTE_DIM(status)];
+	}
+	free(r);
+	done(arg, &result);
+}
+
+/* Two interfaces and two rules, of constants alone: no EAL. */
 static void prepare(void)
 {
 	struct iface *i = small.ports.iface;
@@ -61,10 +77,7 @@ static void prepare(void)
 		small.acl.group[g].constant = g % 3;
 	small.nh[1] = (struct nexthop){.type = NH_CONNECTED, .iface = 1};
 	small.nh[2] = (struct nexthop){.type = NH_BLACKHOLE};
-	small.route[0] = (struct route){.to = prefix_of4(10u << 24, 8), .nh = 1};
-	small.route[1] = (struct route){.to = prefix_of4(11u << 24, 8), .nh = 2};
-	small.routes =
-		(struct routes){.n_nh = 3, .n_routes = 2, .nh = small.nh, .route = small.route};
+	small.routes = (struct routes){.n_nh = 3, .nh = small.nh};
 	small.root = (struct root){
 		.generation = 1, .ports = &small.ports, .routes = &small.routes, .acl = &small.acl};
 	atomic_store(&small.shared.root, &small.root);
@@ -73,7 +86,9 @@ static void prepare(void)
 		.shared = &small.shared,
 		.filterlog = filterlog_new(),
 		.check = check,
-		.reload = reload};
+		.reload = reload,
+		.routes = route_db_new(NULL, 0),
+		.route = route};
 }
 
 static void never(void *arg, char *answer)

@@ -212,16 +212,13 @@ static void must(bool ok, const char *why)
 struct tables *rig_swap(const struct rig_text *t)
 {
 	struct conf *conf = parse(t);
-	struct route_in *routes;
 	struct tables *next, *old;
-	uint32_t n_routes;
 	char why[512];
 
-	next = tables_begin(rig, conf, &routes, &n_routes, why, sizeof(why));
+	next = tables_begin(rig, conf, why, sizeof(why));
 	must(next != NULL, why);
-	must(tables_routes(next, routes, n_routes, why, sizeof(why)) == 0, why);
+	must(routing_apply(rig, conf, next, why, sizeof(why)) == 0, why);
 	must(tables_filter(rig, conf, next, why, sizeof(why)) == 0, why);
-	route_list_free(routes, n_routes);
 	old = tables_publish(rig, next);
 	conf_free(rig->conf);
 	rig->conf = conf;
@@ -243,11 +240,13 @@ static void counter_freed(void *arg, uint32_t id)
 void rig_swapped(struct tables *old)
 {
 	uint64_t token = rte_rcu_qsbr_start(rig->shared.qsv);
+	char why[512];
 
 	rig_walk();
 	must(rte_rcu_qsbr_check(rig->shared.qsv, token, false), "the workers have not walked");
 	acl_counters_retire(rig->counters, old->acl, rig->tables->acl, counter_freed, NULL);
-	tables_free(rig, old);
+	tables_free(old);
+	must(routing_applied(rig, why, sizeof(why)) == 0, why);
 }
 
 void rig_reload(const struct rig_text *t)

@@ -257,7 +257,7 @@ static void log_records(void **state)
 	passes(LAN, s, WAN, HOST_B, 0);
 	assert_true(next_record(&r));
 	assert_int_equal(r.dir, RULE_IN);
-	assert_int_equal(r.generation, rig->tables->root.generation);
+	assert_int_equal(r.generation, tables_root(rig->tables)->generation);
 	assert_int_equal(r.verdict, 2);
 	assert_int_equal(addr_to4(&r.src), HOST_A);
 	assert_int_equal(addr_to4(&r.dst), HOST_B);

@@ -148,7 +148,7 @@ static void samples_hold_the_frame(void **state)
 	assert_memory_equal(d->data, f.b, 60);
 	assert_int_equal(d->in_if, ports_find(rig->tables->ports, "lan")->id);
 	assert_int_equal(d->verdict, 2);
-	assert_int_equal(d->generation, rig->tables->root.generation);
+	assert_int_equal(d->generation, tables_root(rig->tables)->generation);
 	for (unsigned i = 0; i < SAMPLES_PER_REASON; i++)
 		expect_drop_of(LAN, &f, DROP_FILTER_IN);
 	assert_int_equal(d->seq, seq + 2); /* its turn has come again */

@@ -3,10 +3,10 @@
  */
 #pragma once
 
+#include "../table/route_world.h"
 #include "fake.h"
 
 #include "table/acl_write.h"
-#include "table/route_write.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -23,7 +23,6 @@ enum { LAN = 1, WAN, WAN2, OFF, STRICT, FOUR };
 static struct fake *f;
 static struct acl_counters *counters;
 static struct acl *acl;
-static struct routes *routes;
 static struct rte_rcu_qsbr *qsv;
 static struct rule_counter base[64];
 
@@ -147,15 +146,10 @@ static struct prefix prefix_of(const char *text)
 	return p;
 }
 
-/* A gateway behind an interface, pinned as a route's is. */
+/* A gateway behind an interface. */
 static struct route_path gateway(uint16_t iface, const char *text)
 {
-	struct route_path p = {.iface = iface, .zone = f->ports.iface[iface].zone};
-
-	p.gw = prefix_of(text).addr;
-	p.neigh = neigh_db_pin(f->env.neigh, iface, &p.gw, 1);
-	assert_int_not_equal(p.neigh, NEIGH_NONE);
-	return p;
+	return (struct route_path){.iface = iface, .gw = prefix_of(text).addr};
 }
 
 static void tables(void)
@@ -166,7 +160,7 @@ static void tables(void)
 	const struct neigh_ops ops = {NULL, nothing_sent, no_nd_sent, nothing_settled};
 	const struct addr fixed = addr_of4(IP(10, 1, 0, 2));
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 9}};
-	struct route_path lan = {LAN, .zone = 1}, wan = {WAN, .zone = 2};
+	struct route_path lan = {.iface = LAN}, wan = {.iface = WAN};
 	struct route_path four[2], six[2];
 	struct route_in in[32];
 	char why[256];
@@ -205,8 +199,9 @@ static void tables(void)
 	ROUTE("fd00:6::/32", NH_PROHIBIT, ROUTE_STATIC, 0, NULL);
 	ROUTE("fd00:7::/32", NH_BLACKHOLE, ROUTE_STATIC, 0, NULL);
 	ROUTE("fd00:8::/32", NH_UNREACHABLE, ROUTE_STATIC, 0, NULL);
-	routes = routes_build(in, n, SOCKET_ID_ANY, why, sizeof(why));
-	assert_non_null(routes);
+	f->env.routes = route_db_new(f->env.neigh, SOCKET_ID_ANY);
+	assert_non_null(f->env.routes);
+	assert_int_equal(route_load(f->env.routes, in, n, why, sizeof(why)), 0);
 	counters = acl_counters_new(64);
 	acl = acl_build(rules, RULES, counters, SOCKET_ID_ANY, &f->env.acl_stats, NULL, NULL, why,
 		sizeof(why));
@@ -224,7 +219,7 @@ static int setup(void **state)
 		f->worker[i]->rule_counter = calloc(64, sizeof(struct rule_counter));
 	f->env.counter_base = base;
 	tables();
-	f->root.routes = routes;
+	f->root.routes = route_db_live(f->env.routes);
 	f->root.acl = acl;
 	f->root.neigh = neigh_db_table(f->env.neigh);
 	f->root.ip4.martians_drop = 1;
@@ -240,7 +235,7 @@ static int teardown(void **state)
 		free(f->worker[i]->rule_counter);
 	acl_free(acl);
 	acl_counters_free(counters);
-	routes_free(routes);
+	route_db_free(f->env.routes);
 	neigh_db_free(f->env.neigh);
 	rte_free(qsv);
 	fake_free(f);
