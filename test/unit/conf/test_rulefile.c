@@ -467,6 +467,7 @@ static void seed_list(void **state)
 		assert_non_null(end);
 		*end = '\0';
 		assert_int_equal(rules[i].line, i + 1);
+		assert_int_equal(rule_families(&rules[i]), RULE_IP4); /* it says nothing of IPv6 */
 		assert_string_equal(rule_format(&rules[i], buf, sizeof(buf)), at);
 		at = end + 1;
 	}
