@@ -84,6 +84,31 @@ static const char *vlan(json_t *f)
 	return buf;
 }
 
+/* Is the address (without its length) in the list? */
+static bool listed(json_t *list, const char *address)
+{
+	size_t len = strcspn(address, "/"), i;
+	json_t *item;
+
+	json_array_foreach (list, i, item) {
+		const char *text = json_string_value(item);
+
+		if (text != NULL && strlen(text) == len && strncmp(text, address, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void address(struct table *t, json_t *f, size_t i)
+{
+	const char *text = get_item(json_object_get(f, "addresses"), i);
+
+	table_cell(t, "%s%s", text,
+		listed(json_object_get(f, "duplicate"), text)   ? "  duplicate: another host has it"
+		: listed(json_object_get(f, "tentative"), text) ? "  tentative"
+								: "");
+}
+
 /* Addresses stand below each other: several IPv6 addresses make no line. */
 static void interfaces(json_t *list)
 {
@@ -105,10 +130,10 @@ static void interfaces(json_t *list)
 		table_cell(t, "%lld", (long long)get_int(f, "mtu"));
 		table_cell(t, "%s", get_text(f, "mac"));
 		table_cell(t, "%s", get_text(f, "urpf"));
-		table_cell(t, "%s", get_item(addresses, 0));
+		address(t, f, 0);
 		for (size_t k = 1; k < json_array_size(addresses); k++) {
 			table_blank(t, 8);
-			table_cell(t, "%s", get_item(addresses, k));
+			address(t, f, k);
 		}
 	}
 	table_end(t, "No interfaces.");

@@ -177,17 +177,19 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 
 	for (unsigned i = 0; f->addrs != NULL && i < f->n_addrs; i++)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
-	return json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:s, s:b, s:o}", //
-		"name", text_json(f->name),                                                   //
-		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                      //
-		"enabled", (f->flags & IFACE_UP) != 0,                                        //
-		"port", text_json(port_name(env, f->port)),                                   //
-		"vlan", vlan_json(f->vlan),                                                   //
-		"outer_vlan", vlan_json(f->outer_vlan),                                       //
-		"mtu", f->mtu,                                                                //
-		"mac", text_json_mac(f->mac.addr_bytes),                                      //
-		"addresses", addrs,                                                           //
-		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(),    //
+	return json_pack(
+		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o}", //
+		"name", text_json(f->name),                                                      //
+		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                         //
+		"enabled", (f->flags & IFACE_UP) != 0,                                           //
+		"port", text_json(port_name(env, f->port)),                                      //
+		"vlan", vlan_json(f->vlan),                                                      //
+		"outer_vlan", vlan_json(f->outer_vlan),                                          //
+		"mtu", f->mtu,                                                                   //
+		"mac", text_json_mac(f->mac.addr_bytes),                                         //
+		"addresses", addrs,                                                              //
+		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(),       //
+		"tentative", "duplicate",                                                        //
 		"urpf",
 		f->flags & IFACE_URPF_STRICT  ? "strict"
 		: f->flags & IFACE_URPF_LOOSE ? "loose"
@@ -196,10 +198,28 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 		"router_advertisements", ra_json(f->ra));
 }
 
+struct own {                       /* interfaces by id, for the states of their addresses */
+	json_t *iface[IFACES_MAX]; /* borrowed; NULL: none */
+};
+
+/* An IPv6 address of ours that is not usable (RFC 4862 section 5.4) goes to the list of its state.
+ */
+static void own_state(
+	void *arg, uint16_t iface, const struct addr *addr, enum neigh_own_state state)
+{
+	const struct own *own = arg;
+	const char *list = state == NEIGH_OWN_TENTATIVE ? "tentative" : "duplicate";
+
+	if (state != NEIGH_OWN_USABLE && iface < IFACES_MAX)
+		json_array_append_new(
+			json_object_get(own->iface[iface], list), text_json_addr(addr));
+}
+
 static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 {
 	const struct root *root = api_root(env, error);
 	json_t *ports, *ifaces;
+	struct own own = {0};
 
 	if (root == NULL)
 		return NULL;
@@ -211,7 +231,10 @@ static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 		json_array_append_new(ports, port_json(env, root, &env->port[i]));
 	for (unsigned id = 1; id < root->ports->n_ifaces && id < IFACES_MAX; id++)
 		if (root->ports->iface[id].name[0] != '\0')
-			json_array_append_new(ifaces, iface_json(env, &root->ports->iface[id]));
+			json_array_append_new(
+				ifaces, own.iface[id] = iface_json(env, &root->ports->iface[id]));
+	if (env->neigh != NULL)
+		neigh_db_own_each(env->neigh, own_state, &own);
 	return json_pack("{s:o, s:o}", "ports", ports, "interfaces", ifaces);
 }
 

@@ -236,13 +236,19 @@ static enum drop_reason ours(struct walk *w)
 	return ok ? leave_all(w, nh) : DROP_NO_ROUTE;
 }
 
+/* No duplicate of another host's address, and known not to be (RFC 4862 section 5.4). */
+static bool usable(const struct walk *w, const struct addr *own)
+{
+	return w->root->neigh == NULL || neigh_own_usable(w->root->neigh, w->in->id, own->b);
+}
+
 /* The answer to an echo request; false where there is no address to answer from. */
 static bool turn_round(struct walk *w)
 {
 	struct addr asker = w->p.src, from = w->p.dst;
 
 	if (walk_is6(w) && !ports_is_own6(w->root->ports, w->in->id, from.b) &&
-		!ports_source6(w->root->ports, w->in->id, &asker, &from))
+		(!ports_source6(w->root->ports, w->in->id, &asker, &from) || !usable(w, &from)))
 		return false;
 	w->p.src = from;
 	w->p.dst = asker;
@@ -257,6 +263,8 @@ static enum drop_reason fate(const struct walk *w)
 {
 	bool six = walk_is6(w);
 
+	if (six && !usable(w, &w->p.dst))
+		return DROP_LOCAL_UNUSABLE;
 	if (w->p.frag != PACKET_WHOLE)
 		return DROP_LOCAL_FRAGMENT;
 	if (w->p.proto == (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))

@@ -132,6 +132,7 @@ static void iface_set(uint16_t id, const char *name, uint8_t zone, uint8_t flags
 		.flags = flags,
 		.mtu = id == WAN ? 1400 : 1500,
 		.n_addrs = id == FOUR ? 1 : 3,
+		.dad_transmits = id == STRICT, /* its addresses stay tentative: no time passes */
 		.addrs = a};
 	snprintf(i->name, sizeof(i->name), "%s", name);
 	if (f->ports.n_ifaces <= id)

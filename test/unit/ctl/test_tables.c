@@ -61,6 +61,25 @@ static void test_show_neighbours(void **state)
 	json_decref(r);
 }
 
+/* RFC 4862 section 5.4: addresses that are not used yet are said to be so. */
+static void test_show_ports_tentative(void **state)
+{
+	json_t *r = fake_call(&f->env, "show.ports", "{}"), *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(r, "interfaces"), i, e) {
+		json_t *tentative = json_object_get(e, "tentative");
+
+		assert_int_equal(json_array_size(json_object_get(e, "duplicate")), 0);
+		assert_int_equal(json_array_size(tentative), i + 1 == STRICT ? 2 : 0);
+		if (i + 1 == STRICT)
+			assert_string_equal(
+				json_string_value(json_array_get(tentative, 0)), "fd00:4::1");
+	}
+	assert_int_equal(i, IFACES);
+	json_decref(r);
+}
+
 static void test_show_graph(void **state)
 {
 	json_t *r = fake_call(&f->env, "show.graph", "{}");
@@ -104,6 +123,7 @@ int main(void)
 		T(test_show_filter),
 		T(test_show_routes),
 		T(test_show_neighbours),
+		T(test_show_ports_tentative),
 		T(test_show_graph),
 		T(test_page_is_bounded),
 	};

@@ -121,6 +121,11 @@ static const struct expect expected[] = {
 		"interface,route,inbound,local,route,outbound,output,"},
 	{"'in':'lan0','src':'fe80::2','dst':'ff02::1','proto':'icmpv6'", "permit", NULL,
 		"interface,route,inbound,local,route,outbound,output,"},
+	/* RFC 4862 section 5.4: not before it is known to be no duplicate */
+	{"'in':'strict0','src':'fe80::2','dst':'fe80::4','proto':'icmpv6'", "deny",
+		"local-tentative", "interface,route,inbound,local,"},
+	{"'in':'strict0','src':'fe80::2','dst':'ff02::1','proto':'icmpv6'", "deny",
+		"local-icmp-ignored", "interface,route,inbound,local,"},
 	{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':'icmpv6','icmp_type':1", "deny",
 		"local-icmp-ignored", "interface,route,inbound,local,"},
 	{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':'udp','dport':53", "deny",
