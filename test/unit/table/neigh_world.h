@@ -1,10 +1,11 @@
-/* A small world for the neighbour tests: four interfaces, a clock that the test moves, and a record
+/* A small world for the neighbour tests: five interfaces, a clock that the test moves, and a record
  * of what the table sent and told. Included by one test file each.
  *
  *   1 lan0    10.1.0.1/24 (and 10.1.1.1/24)   02:00:fe:..:01, untagged, port 0
  *   2 wan0.7  192.0.2.2/30                    02:00:fe:..:02, VLAN 7, port 1
  *   3 down0   10.9.0.1/24                     not up
  *   4 big0    11.0.0.1/8                      02:00:fe:..:04, untagged, port 2
+ *   5 six0    2001:db8:6::1/64, fe80::1/64    02:00:fe:..:05, untagged, port 3; dad as set
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "table/neigh_write.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +31,7 @@
 #define WAN 2
 #define DOWN 3
 #define BIG 4
+#define SIX 5
 #define LAN_US IP(10, 1, 0, 1)
 #define HOST IP(10, 1, 0, 9)
 #define GW IP(192, 0, 2, 1)
@@ -60,6 +63,8 @@ struct sent_nd {
 };
 
 static struct ports world[2];
+static uint8_t dad; /* probes of six0 */
+static struct prefix six_addrs[2];
 static struct prefix lan_addrs[2], wan_addrs[1], down_addrs[1], big_addrs[1];
 static struct neigh_db *db;
 static const struct neigh_table *table;
@@ -124,13 +129,21 @@ static inline void world_ports(struct ports *p)
 	wan_addrs[0] = prefix_of4(IP(192, 0, 2, 2), 30);
 	down_addrs[0] = prefix_of4(IP(10, 9, 0, 1), 24);
 	big_addrs[0] = prefix_of4(IP(11, 0, 0, 1), 8);
-	p->n_ports = 3;
-	p->n_ifaces = 5;
+	p->n_ports = 4;
+	p->n_ifaces = 6;
 	p->iface[LAN] = iface_of(LAN, 0, 0, lan_addrs, 2, "lan0");
 	p->iface[WAN] = iface_of(WAN, 1, 7, wan_addrs, 1, "wan0.7");
 	p->iface[DOWN] = iface_of(DOWN, 1, 9, down_addrs, 1, "down0");
 	p->iface[DOWN].flags = 0;
 	p->iface[BIG] = iface_of(BIG, 2, 0, big_addrs, 1, "big0");
+	assert_int_equal(prefix_parse("2001:db8:6::1/64", &six_addrs[0]), 0);
+	assert_int_equal(prefix_parse("fe80::1/64", &six_addrs[1]), 0);
+	p->iface[SIX] = iface_of(SIX, 3, 0, six_addrs, 2, "six0");
+	p->iface[SIX].flags |= IFACE_IP6;
+	p->iface[SIX].addr = 0;
+	p->iface[SIX].addr6 = six_addrs[0].addr;
+	p->iface[SIX].ll = six_addrs[1].addr;
+	p->iface[SIX].dad_transmits = dad;
 }
 
 static inline void forget(void)
