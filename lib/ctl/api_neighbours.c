@@ -1,4 +1,5 @@
-/* show.neighbours: who is known by ARP, a page at a time. Control core, which owns the table. */
+/* show.neighbours: who is known by ARP and neighbour discovery, a page at a time. Control core,
+ * which owns the table. */
 #include "ctl/api.h"
 
 #include "ctl/routing.h"
@@ -22,13 +23,13 @@ static void one(void *arg, uint32_t index, const struct neigh_info *n)
 	p->page.total++;
 	if (p->seen++ < p->page.offset || !api_page_room(&p->page))
 		return;
-	entry = json_pack("{s:o, s:o, s:o, s:s, s:I, s:i, s:I}", "address",
+	entry = json_pack("{s:o, s:o, s:o, s:s, s:I, s:i, s:I, s:b}", "address",
 		text_json(addr_format(&n->addr, addr)), "interface",
 		api_iface_name(p->root, n->iface), "mac",
 		mac ? text_json_mac(n->mac.addr_bytes) : json_null(), "state",
 		routing_neigh_state(n->state), "age_ms",
 		(json_int_t)(p->now_ms > n->since_ms ? p->now_ms - n->since_ms : 0), "tries",
-		n->tries, "routes", (json_int_t)n->pins);
+		n->tries, "routes", (json_int_t)n->pins, "router", n->router);
 	api_page_add(&p->page, entry, 160);
 }
 

@@ -170,6 +170,19 @@ static json_t *vlan_json(uint16_t vlan)
 	return vlan ? json_integer(vlan) : json_null();
 }
 
+/* Messages of routers, by neighbour discovery. */
+static json_t *discovery_json(const struct ctl_env *env, const struct iface *f)
+{
+	struct ra_stats s = {0};
+
+	if (env->ra)
+		s = ra_db_stats(env->ra, f->id);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "advertisements_sent", api_u64(s.sent),
+		"solicitations_received", api_u64(s.solicited), "advertisements_received",
+		api_u64(s.heard), "advertisements_inconsistent", api_u64(s.inconsistent),
+		"redirects_ignored", api_u64(s.redirects));
+}
+
 static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 {
 	json_t *addrs = json_array();
@@ -178,24 +191,26 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 	for (unsigned i = 0; f->addrs != NULL && i < f->n_addrs; i++)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
 	return json_pack(
-		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o}", //
-		"name", text_json(f->name),                                                      //
-		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                         //
-		"enabled", (f->flags & IFACE_UP) != 0,                                           //
-		"port", text_json(port_name(env, f->port)),                                      //
-		"vlan", vlan_json(f->vlan),                                                      //
-		"outer_vlan", vlan_json(f->outer_vlan),                                          //
-		"mtu", f->mtu,                                                                   //
-		"mac", text_json_mac(f->mac.addr_bytes),                                         //
-		"addresses", addrs,                                                              //
-		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(),       //
-		"tentative", "duplicate",                                                        //
+		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o,"
+		" s:o}",                                                                   //
+		"name", text_json(f->name),                                                //
+		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                   //
+		"enabled", (f->flags & IFACE_UP) != 0,                                     //
+		"port", text_json(port_name(env, f->port)),                                //
+		"vlan", vlan_json(f->vlan),                                                //
+		"outer_vlan", vlan_json(f->outer_vlan),                                    //
+		"mtu", f->mtu,                                                             //
+		"mac", text_json_mac(f->mac.addr_bytes),                                   //
+		"addresses", addrs,                                                        //
+		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(), //
+		"tentative", "duplicate",                                                  //
 		"urpf",
 		f->flags & IFACE_URPF_STRICT  ? "strict"
 		: f->flags & IFACE_URPF_LOOSE ? "loose"
 					      : "off",
 		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0, //
-		"router_advertisements", ra_json(f->ra));
+		"router_advertisements", ra_json(f->ra),                     //
+		"router_discovery", discovery_json(env, f));
 }
 
 struct own {                       /* interfaces by id, for the states of their addresses */
