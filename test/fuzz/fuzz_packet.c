@@ -21,11 +21,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	static const struct rig_text world = {
 		.system = "workers = 2;",
 		.interfaces = "{ name = \"lan\"; port = \"p0\"; zone = \"secure\";"
-			      "  addresses = [\"10.1.0.1/16\"]; },"
-			      "{ name = \"wan\"; port = \"p1\"; urpf = \"loose\"; mtu = 600;"
-			      "  addresses = [\"192.0.2.1/24\"]; },"
+			      "  addresses = [\"10.1.0.1/16\", \"" LAN6 "/64\", \"fe80::1/64\"]; },"
+			      "{ name = \"wan\"; port = \"p1\"; urpf = \"loose\"; mtu = 1280;"
+			      "  addresses = [\"192.0.2.1/24\", \"" WAN6 "/64\"]; },"
 			      "{ name = \"dmz\"; port = \"p2\"; directed-broadcast = true;"
-			      "  addresses = [\"172.16.0.1/24\"]; },"
+			      "  addresses = [\"172.16.0.1/24\", \"" DMZ6 "/64\"]; },"
 			      "{ name = \"v10\"; port = \"p2\"; vlan = 10; urpf = \"strict\";"
 			      "  addresses = [\"10.10.0.1/24\"]; }",
 		.routes = "{ to = \"203.0.113.0/24\"; via = [\"192.0.2.254\", \"172.16.0.2\"]; },"
@@ -36,6 +36,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			 "{ action = \"deny\"; proto = \"icmp\"; icmp-type = \"gt 20\"; },"
 			 "{ action = \"permit\"; }",
 		.rest = "ip4 = { icmp-error-rate = 1000000; icmp-echo-rate = 1000000; };"
+			"ip6 = { icmp-error-rate = 1000000; icmp-echo-rate = 1000000; };"
 			"arp = { retry-ms = 10; retries = 1; punt-rate = 1000000; };"
 			"log = { rate = 1000000; drops = [\"ip4-checksum\", \"eth-truncated\"]; };",
 	};

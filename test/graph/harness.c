@@ -38,19 +38,19 @@ static const struct {
 	{"v20", HOST_V20},
 };
 
-/* in worlds of both families */
+/* where the interface is on that subnet */
 static const struct {
-	const char *iface, *addr;
+	const char *iface, *subnet, *addr;
 } neighbours6[] = {
-	{"lan", HOST_A6},
-	{"lan", "2001:db8:1::3"},
-	{"lan", "fe80::2"},
-	{"wan", HOST_B6},
-	{"wan", "2001:db8:2::fe"},
-	{"wan", "2001:db8:2::fd"},
-	{"wan", "fe80::fe"},
-	{"dmz", HOST_C6},
-	{"v10", "2001:db8:a::2"},
+	{"lan", "2001:db8:1::", HOST_A6},
+	{"lan", "2001:db8:1::", "2001:db8:1::3"},
+	{"lan", "2001:db8:1::", "fe80::2"},
+	{"wan", "2001:db8:2::", HOST_B6},
+	{"wan", "2001:db8:2::", "2001:db8:2::fe"},
+	{"wan", "2001:db8:2::", "2001:db8:2::fd"},
+	{"wan", "2001:db8:2::", "fe80::fe"},
+	{"dmz", "2001:db8:3::", HOST_C6},
+	{"v10", "2001:db8:a::", "2001:db8:a::2"},
 };
 
 __attribute__((noreturn)) static void give_up(const char *what)
@@ -83,10 +83,10 @@ static void write_neighbours(FILE *f, const char *text)
 			i ? ", " : "", neighbours[i].iface, a >> 24, a >> 16 & 255, a >> 8 & 255,
 			a & 255, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 	}
-	for (unsigned i = 0; strstr(text, "2001:db8:") && i < RTE_DIM(neighbours6); i++) {
+	for (unsigned i = 0; i < RTE_DIM(neighbours6); i++) {
 		struct mac6 mac = host6_mac(neighbours6[i].addr);
 
-		if (strstr(text, neighbours6[i].iface))
+		if (strstr(text, neighbours6[i].iface) && strstr(text, neighbours6[i].subnet))
 			fprintf(f,
 				", { interface = \"%s\"; address = \"%s\"; "
 				"mac = \"%02x:%02x:%02x:%02x:%02x:%02x\"; }",
