@@ -29,7 +29,7 @@ static void route(json_t *step)
 	const char *to = get_text(step, "to");
 	size_t i;
 
-	printf("%s: %s %s", get_text(step, "destination"), *to ? to : "no route",
+	printf("%s: %s%s%s", get_text(step, "destination"), *to ? to : "no route", *to ? " " : "",
 		*to ? get_text(step, "type") : "");
 	json_array_foreach (hops, i, h) {
 		const char *via = get_text(h, "via");

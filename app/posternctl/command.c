@@ -3,6 +3,7 @@
  */
 #include "tool.h"
 
+#include "print.h"
 #include "rpc.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ const struct command commands[] = {
 		cmd_version},
 	{"show", "ports", "devices, links, counters, and the interfaces on them", NULL, cmd_ports},
 	{"show", "routes", "the routing table", NULL, cmd_routes},
-	{"show", "neighbours", "hosts known by ARP", NULL, cmd_neighbours},
+	{"show", "neighbours", "hosts known by ARP and neighbour discovery", NULL, cmd_neighbours},
 	{"show", "filter", "the rules in order, with packets and bytes", NULL, cmd_filter},
 	{"show", "workers", "load, gaps, rings, and whether all packets add up", NULL, cmd_workers},
 	{"show", "graph", "the nodes packets walk through, and their cost", graph_options,
@@ -80,10 +81,14 @@ const struct command *command_find(const char *noun, const char *verb)
 
 static void usage_line(const struct command *c)
 {
-	printf("  %s %s", c->noun, c->verb);
-	for (const struct option_def *o = c->option; o != NULL && o->name != NULL; o++)
-		printf(" [%s%s%s]", o->name, *o->name && o->shown ? " " : "",
+	size_t at = (size_t)printf("  %s %s", c->noun, c->verb), indent = at + 1;
+	char word[64];
+
+	for (const struct option_def *o = c->option; o != NULL && o->name != NULL; o++) {
+		snprintf(word, sizeof(word), "[%s%s%s]", o->name, *o->name && o->shown ? " " : "",
 			o->shown ? o->shown : "");
+		at = print_word(stdout, at, indent, word);
+	}
 	printf("\n      %s\n", c->help);
 }
 

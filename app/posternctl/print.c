@@ -9,6 +9,7 @@
 
 #define COLUMNS_MAX 20
 #define SLOTS 32
+#define LINE_MAX_CHARS 96
 
 /* Short texts live in a ring, so that several can stand in one printf. */
 static char *slot(size_t size)
@@ -107,6 +108,18 @@ const char *print_us(double us)
 	else
 		snprintf(buf, 32, "%.1f s", us / 1e6);
 	return buf;
+}
+
+size_t print_word(FILE *to, size_t at, size_t indent, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (at + 1 + len <= LINE_MAX_CHARS) {
+		fprintf(to, " %s", word);
+		return at + 1 + len;
+	}
+	fprintf(to, "\n%*s%s", (int)indent, "", word);
+	return indent + len;
 }
 
 void print_json(json_t *value)

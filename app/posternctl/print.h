@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* The text without control characters; valid until a few further calls. NULL: "". */
 const char *print_clean(const char *text);
@@ -17,6 +18,10 @@ const char *print_bytes(json_int_t n);
 const char *print_span(json_int_t seconds);
 /* Microseconds as "12 us", "3.4 ms", "1.2 s". */
 const char *print_us(double us);
+
+/* A word of a line that is `at` characters long, behind a blank; or on a new line behind `indent`
+ * blanks when it would grow too long. Returns how long the line is then. */
+size_t print_word(FILE *to, size_t at, size_t indent, const char *word);
 
 /* The object: indented at a terminal, else one line. */
 void print_json(json_t *value);

@@ -226,11 +226,27 @@ static int exchange(struct rpc *r, const char *method, json_t *params, json_t **
 	return json_is_object(*answer) ? 0 : -EPROTO;
 }
 
+/* What the daemon says of a parameter, under the name that the option has here. */
+static void say_message(json_t *error, json_t *data)
+{
+	const char *param = get_text(data, "param"), *expected = get_text(data, "expected");
+	bool option = *param && *expected && strcmp(param, "file") != 0;
+
+	if (!option) {
+		fprintf(stderr, "posternctl: %s\n", get_text(error, "message"));
+		return;
+	}
+	fprintf(stderr, "posternctl: --");
+	for (; *param; param++)
+		putc(*param == '_' ? '-' : *param, stderr);
+	fprintf(stderr, " must be %s\n", expected);
+}
+
 static void say_error(struct tool *t, json_t *error)
 {
 	json_t *data = json_object_get(error, "data"), *list, *item;
 	const char *key;
-	size_t i;
+	size_t i, at;
 
 	if (t->json) {
 		json_t *whole = json_pack("{s:O}", "error", error);
@@ -239,14 +255,13 @@ static void say_error(struct tool *t, json_t *error)
 		json_decref(whole);
 		return;
 	}
-	fprintf(stderr, "posternctl: %s\n",
-		print_clean(json_string_value(json_object_get(error, "message"))));
+	say_message(error, data);
 	json_object_foreach (data, key, list) {
 		if (!json_is_array(list))
 			continue;
-		fprintf(stderr, "  %s:", print_clean(key));
+		at = (size_t)fprintf(stderr, "  %s:", print_clean(key));
 		json_array_foreach (list, i, item)
-			fprintf(stderr, " %s", print_clean(json_string_value(item)));
+			at = print_word(stderr, at, 4, print_clean(json_string_value(item)));
 		fprintf(stderr, "\n");
 	}
 }

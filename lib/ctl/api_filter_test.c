@@ -20,7 +20,10 @@ static bool addr(json_t *params, const char *name, struct addr *value, struct ap
 
 	if (text != NULL && addr_parse(text, value) == 0)
 		return true;
-	api_param_wrong(error, name, ADDRESS);
+	api_param_wrong(error, name,
+		text != NULL && strchr(text, '%') ? ADDRESS
+			", without a zone: the interface says it"
+						  : ADDRESS);
 	return false;
 }
 

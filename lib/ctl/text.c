@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 void text_init(struct text *t, char *buf, size_t size)
@@ -152,7 +153,7 @@ char *text_proto(unsigned proto, char *buf)
 int text_proto_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
-		if (strcmp(protos[i].name, name) == 0)
+		if (strcasecmp(protos[i].name, name) == 0)
 			return protos[i].number;
 	return -1;
 }

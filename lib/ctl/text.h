@@ -41,7 +41,7 @@ char *text_tcp_flags(uint8_t flags, char *buf);
 /* "tcp", or the number, into buf, at least TEXT_PROTO_STRLEN. */
 #define TEXT_PROTO_STRLEN 12
 char *text_proto(unsigned proto, char *buf);
-/* The number of a protocol's name, -1 when unknown. */
+/* The number of a protocol's name in upper or lower case, -1 when unknown. */
 int text_proto_find(const char *name);
 
 /* A JSON string of s; bytes that are no UTF-8 become "?". NULL becomes null. New reference. */

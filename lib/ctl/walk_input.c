@@ -80,12 +80,12 @@ static enum drop_reason nd(struct walk *w)
 		reason = DROP_ND_HOP_LIMIT;
 	else if (w->p.frag != PACKET_WHOLE)
 		reason = DROP_ND_FRAGMENT;
-	walk_step(w, "neighbour discovery", reason,
+	walk_step(w, "neighbour", reason,
 		json_pack("{s:s}", "text",
 			reason != DROP_NONE
 				? drop_text[reason].sentence
-				: "With hop limit 255 it is from this link: for this box, and not "
-				  "filtered."));
+				: "Neighbour discovery for this box: with hop limit 255 it is "
+				  "from this link, and not filtered."));
 	w->taken = reason == DROP_NONE;
 	return reason;
 }

@@ -98,6 +98,8 @@ static const struct expect expected[] = {
 		"permit", NULL, "interface,route,inbound,outbound,output,"},
 	{"'in':'wan0','src':'fd00:1::2','dst':'fd00::2','proto':'tcp','dport':80,'flags':'S'",
 		"deny", "filter-in-implicit", "interface,route,inbound,"},
+	{"'in':'lan0','src':'FD00::2','dst':'fd00:1::2','proto':'ICMPv6'", "permit", NULL,
+		"interface,route,inbound,outbound,output,"},
 	/* rule 6 names ports: a later fragment has none */
 	{"'in':'lan0','src':'fd00::2','dst':'fd00:1::2','proto':'tcp','fragment':'later'", "deny",
 		"filter-in-implicit", "interface,route,inbound,"},
@@ -141,15 +143,15 @@ static const struct expect expected[] = {
 		"ip6-beyond-scope", "interface,route,"},
 	/* RFC 4861 sections 6.1 and 7.1: neighbour discovery for us is not filtered */
 	{"'in':'lan0','src':'fe80::2','dst':'ff02::1:ff00:1','proto':'icmpv6','icmp_type':135",
-		"permit", NULL, "interface,neighbour discovery,"},
+		"permit", NULL, "interface,neighbour,"},
 	{"'in':'lan0','src':'::','dst':'ff02::1:ff00:1','proto':'icmpv6','icmp_type':135", "permit",
-		NULL, "interface,neighbour discovery,"},
+		NULL, "interface,neighbour,"},
 	{"'in':'lan0','src':'fe80::2','dst':'fd00::1','proto':'icmpv6','icmp_type':136,"
 	 "'hop_limit':254",
-		"deny", "nd-hop-limit", "interface,neighbour discovery,"},
+		"deny", "nd-hop-limit", "interface,neighbour,"},
 	{"'in':'lan0','src':'fe80::2','dst':'fd00::1','proto':'icmpv6','icmp_type':136,"
 	 "'fragment':'first'",
-		"deny", "nd-fragment", "interface,neighbour discovery,"},
+		"deny", "nd-fragment", "interface,neighbour,"},
 	{"'in':'lan0','src':'fd00::2','dst':'fd00:1::2','proto':'icmpv6','icmp_type':135", "permit",
 		NULL, "interface,route,inbound,outbound,output,"},
 	/* addresses */
@@ -295,6 +297,8 @@ static void test_filter_test_params(void **state)
 			"\"src\" must be"},
 		{"'in':'lan0','src':'fd00::2%lan0','dst':'fd00::1','proto':'icmpv6'",
 			"\"src\" must be"},
+		{"'in':'lan0','src':'fe80::2%lan0','dst':'fd00::1','proto':'icmpv6'",
+			"without a zone"},
 		{"'in':'lan0','src':'[fd00::2]','dst':'fd00::1','proto':'icmpv6'",
 			"\"src\" must be"},
 		{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':1,'icmp_type':8",
