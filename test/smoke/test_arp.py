@@ -199,7 +199,7 @@ def test_static_neighbours_stay(make_lab):
     lab.wan.wire.until(lambda f: arps([f], 2))
     assert lab.daemon.neighbours()["10.2.0.2"] | {"age_ms": 0} == {
         "address": "10.2.0.2", "interface": "wan", "mac": lab.wan.mac, "state": "static",
-        "age_ms": 0, "tries": 0, "routes": 0}
+        "age_ms": 0, "tries": 0, "routes": 0, "router": False}
 
 
 def test_an_address_conflict_is_defended_and_told(make_lab):
