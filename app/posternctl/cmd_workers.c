@@ -15,50 +15,98 @@ static json_int_t sum(json_t *object)
 	return total;
 }
 
+static double recent_s(json_t *list)
+{
+	return get_real(json_array_get(list, 0), "recent_s");
+}
+
+static void queues(struct table *t, json_t *list)
+{
+	char text[256] = "-";
+	size_t i, at = 0;
+	json_t *q;
+
+	json_array_foreach (list, i, q) {
+		int n = snprintf(text + at, sizeof(text) - at, "%s%s:%lld", at ? " " : "",
+			get_text(q, "port"), (long long)get_int(q, "queue"));
+
+		if (n < 0 || (size_t)n >= sizeof(text) - at) {
+			snprintf(text + sizeof(text) - 4, 4, "...");
+			break;
+		}
+		at += (size_t)n;
+	}
+	table_cell(t, "%s", text);
+}
+
 static void workers(json_t *list)
 {
 	static const char *const columns[] = {">WORKER", ">CPU", ">SOCKET", "STATE", ">LOAD",
-		">RECEIVED", ">SENT", ">GAP 1 S", ">GAP 60 S", ">HANDED OUT", ">IN", ">WAITING",
-		">REFUSED", ">SLEEPS"};
-	struct table *t = table_new(columns, 14);
-	json_t *w;
+		">OVERALL", ">RECEIVED", ">SENT", ">GAP 1 S", ">GAP 60 S", ">WAITING", ">SLEEPS",
+		"QUEUES"};
+	struct table *t = table_new(columns, 13);
+	json_t *w, *cpu;
 	size_t i;
 
 	json_array_foreach (list, i, w) {
+		cpu = json_object_get(w, "cpu");
 		table_cell(t, "%lld", (long long)get_int(w, "id"));
-		table_cell(t, "%lld", (long long)get_int(w, "lcore"));
+		table_cell(
+			t, "%s", json_is_integer(cpu) ? print_count(json_integer_value(cpu)) : "-");
 		table_cell(t, "%lld", (long long)get_int(w, "socket"));
 		table_cell(t, "%s", get_text(w, "state"));
+		table_cell(t, "%.1f %%", get_real(w, "load_recent") * 100);
 		table_cell(t, "%.1f %%", get_real(w, "load") * 100);
 		table_cell(t, "%s", print_count(get_int(w, "received")));
 		table_cell(t, "%s", print_count(get_int(w, "sent")));
 		table_cell(t, "%s", print_us(get_real(w, "gap_1s_us")));
 		table_cell(t, "%s", print_us(get_real(w, "gap_60s_us")));
-		table_cell(t, "%s", print_count(sum(json_object_get(w, "handoff_out"))));
-		table_cell(t, "%s", print_count(sum(json_object_get(w, "handoff_in"))));
 		table_cell(t, "%s", print_count(get_int(w, "neighbour_waiting")));
-		table_cell(t, "%s", print_count(sum(json_object_get(w, "refused"))));
 		table_cell(t, "%s", print_count(get_int(w, "sleeps")));
+		queues(t, json_object_get(w, "queues"));
 	}
 	table_end(t, "No workers.");
+	if (json_array_size(list))
+		printf("LOAD is of the last %.0f s, OVERALL since the start.\n", recent_s(list));
 }
 
-static void refused(json_t *list)
+/* Packets that went from worker to worker, and what full rings did not take. */
+static void rings(json_t *list)
 {
-	json_t *w, *rings, *v;
-	const char *ring;
+	static const char *const columns[] = {">WORKER", ">RX OUT", ">RX IN", ">TX OUT", ">TX IN",
+		">REFUSED: RX", ">TX", ">PUNT", ">INJECT", ">EVENT", ">ORDER"};
+	static const char *const ring[] = {
+		"handoff_rx", "handoff_tx", "punt", "inject", "event", "order"};
+	static const char *const kind[] = {"rx", "tx"};
+	struct table *t = table_new(columns, 11);
+	json_t *w;
 	size_t i;
 
+	putchar('\n');
 	json_array_foreach (list, i, w) {
-		rings = json_object_get(w, "refused");
-		if (sum(rings) == 0)
-			continue;
-		printf("worker %lld: refused by full rings:", (long long)get_int(w, "id"));
-		json_object_foreach (rings, ring, v)
-			if (json_integer_value(v))
-				printf(" %s %s", ring, print_count(json_integer_value(v)));
-		putchar('\n');
+		table_cell(t, "%lld", (long long)get_int(w, "id"));
+		for (size_t k = 0; k < 2; k++) {
+			table_cell(t, "%s",
+				print_count(get_int(json_object_get(w, "handoff_out"), kind[k])));
+			table_cell(t, "%s",
+				print_count(get_int(json_object_get(w, "handoff_in"), kind[k])));
+		}
+		for (size_t k = 0; k < 6; k++)
+			table_cell(t, "%s",
+				print_count(get_int(json_object_get(w, "refused"), ring[k])));
 	}
+	table_end(t, "");
+}
+
+static bool rings_matter(json_t *list)
+{
+	json_t *w;
+	size_t i;
+
+	json_array_foreach (list, i, w)
+		if (sum(json_object_get(w, "refused")))
+			return true;
+	return json_array_size(list) > 1;
 }
 
 static void totals(json_t *t)
@@ -94,7 +142,8 @@ int cmd_workers(struct tool *t, const struct args *args)
 		list = json_object_get(r, "workers");
 		memory = json_object_get(r, "memory");
 		workers(list);
-		refused(list);
+		if (rings_matter(list))
+			rings(list);
 		totals(json_object_get(r, "totals"));
 		printf("\nmemory: %s, %s MB, %s packet buffers\n", get_text(memory, "mode"),
 			print_count(get_int(memory, "mb")), print_count(get_int(memory, "mbufs")));

@@ -8,6 +8,40 @@
 #include <rte_lcore.h>
 
 #define STALLED_S 2
+#define LOOK_S 1 /* shorter than that, a load means little */
+
+/* What the load since the last look counts from: the last one that is LOOK_S ago or more. */
+static const struct ctl_look *last_look(const struct ctl_env *env, uint64_t now)
+{
+	bool last = now - env->look[1].tsc >= LOOK_S * env->shared->tsc_hz;
+
+	return &env->look[last];
+}
+
+/* Remembers this look, unless the last one was just now. */
+static void look(struct ctl_env *env, uint64_t now)
+{
+	if (now - env->look[1].tsc < LOOK_S * env->shared->tsc_hz)
+		return;
+	env->look[0] = env->look[1];
+	env->look[1].tsc = now;
+	for (unsigned i = 0; i < api_workers_n(env) && i < WORKERS_MAX; i++)
+		env->look[1].busy_cycles[i] = api_count(&env->worker[i]->stats.busy_cycles);
+}
+
+/* The CPU that the worker is pinned to; JSON null where EAL does not know. */
+static json_t *cpu_json(const struct worker *w)
+{
+	rte_cpuset_t set;
+
+	if (w->lcore >= RTE_MAX_LCORE)
+		return json_null();
+	set = rte_lcore_cpuset(w->lcore);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set))
+			return json_integer(i);
+	return json_null();
+}
 
 static const char *state_of(const struct worker *w, const struct dp_shared *s, uint64_t now)
 {
@@ -80,14 +114,15 @@ static json_t *queues_json(const struct ctl_env *env, const struct worker *w)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < w->n_rxq && i < WORKER_RXQ_MAX; i++) {
-		const char *name = "?";
+		const struct ctl_port none = {.name = "?"}, *port = &none;
 
 		for (unsigned p = 0; p < env->n_ports; p++)
 			if (env->port[p].id == w->rxq[i].port)
-				name = env->port[p].name;
+				port = &env->port[p];
 		json_array_append_new(
-			list, json_pack("{s:o, s:i, s:b}", "port", text_json(name), "queue",
-				      w->rxq[i].queue, "spread", w->rxq[i].spread));
+			list, json_pack("{s:o, s:i, s:i, s:b}", "port", text_json(port->name),
+				      "queue", w->rxq[i].queue, "socket", port->socket, "spread",
+				      w->rxq[i].spread));
 	}
 	return list;
 }
@@ -98,25 +133,40 @@ static json_t *handoff_json(const uint64_t count[HANDOFF_KINDS])
 		api_u64(api_count(&count[HANDOFF_TX])));
 }
 
-static json_t *worker_json(const struct ctl_env *env, const struct worker *w, uint64_t *waiting)
+/* Shares of the worker's time, since the start and since the last look. */
+static json_t *load_json(const struct ctl_env *env, const struct worker *w, uint64_t now)
+{
+	const struct ctl_look *last = last_look(env, now);
+	uint64_t start = env->shared->wall_tsc, busy = api_count(&w->stats.busy_cycles);
+	uint64_t before = w->id < WORKERS_MAX ? last->busy_cycles[w->id] : 0;
+	uint64_t from = RTE_MAX(last->tsc, start), hz = env->shared->tsc_hz;
+	uint64_t since = now > from ? now - from : 1;
+
+	return json_pack("{s:o, s:o, s:f, s:f, s:f}",                           //
+		"busy_cycles", api_u64(busy),                                   //
+		"cycles", api_u64(now > start ? now - start : 1),               //
+		"load", (double)busy / (double)(now > start ? now - start : 1), //
+		"load_recent", (double)(busy - before) / (double)since,         //
+		"recent_s", hz ? (double)since / (double)hz : 0);
+}
+
+static json_t *worker_json(
+	const struct ctl_env *env, const struct worker *w, uint64_t now, uint64_t *waiting)
 {
 	const struct dp_shared *s = env->shared;
 	const struct worker_stats *st = &w->stats;
-	uint64_t now = rte_rdtsc(), busy = api_count(&st->busy_cycles);
-	uint64_t since = now > s->wall_tsc ? now - s->wall_tsc : 1;
 	uint64_t last = api_count(&w->last_walk_tsc);
-	json_t *o = json_pack("{s:i, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:f}", //
-		"id", w->id,                                                        //
-		"lcore", (json_int_t)w->lcore,                                      //
-		"socket", w->socket,                                                //
-		"state", state_of(w, s, now),                                       //
-		"queues", queues_json(env, w),                                      //
-		"walks", api_u64(api_count(&st->walks)),                            //
-		"busy_walks", api_u64(api_count(&st->busy_walks)),                  //
-		"busy_cycles", api_u64(busy),                                       //
-		"cycles", api_u64(since),                                           //
-		"load", (double)busy / (double)since);
+	json_t *o = json_pack("{s:i, s:I, s:o, s:i, s:s, s:o, s:o, s:o}", //
+		"id", w->id,                                              //
+		"lcore", (json_int_t)w->lcore,                            //
+		"cpu", cpu_json(w),                                       //
+		"socket", w->socket,                                      //
+		"state", state_of(w, s, now),                             //
+		"queues", queues_json(env, w),                            //
+		"walks", api_u64(api_count(&st->walks)),                  //
+		"busy_walks", api_u64(api_count(&st->busy_walks)));
 
+	json_object_update_new(o, load_json(env, w, now));
 	json_object_update_new(o,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",   //
 			"sleeps", api_u64(api_count(&st->sleeps)), //
@@ -166,10 +216,12 @@ static json_t *law_json(const struct ctl_env *env, uint64_t waiting)
 static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 {
 	json_t *workers = json_array(), *notes = json_array();
-	uint64_t waiting = 0;
+	uint64_t waiting = 0, now = rte_rdtsc();
 
 	for (unsigned i = 0; i < api_workers_n(env); i++)
-		json_array_append_new(workers, worker_json(env, env->worker[i], &waiting));
+		json_array_append_new(workers, worker_json(env, env->worker[i], now, &waiting));
+	if (api_workers_n(env))
+		look(env, now);
 	for (unsigned i = 0; i < env->n_notes; i++)
 		json_array_append_new(notes, text_json(env->notes[i]));
 	return json_pack("{s:o, s:o, s:{s:o, s:I, s:I}, s:o, s:o}", "workers", workers, "totals",

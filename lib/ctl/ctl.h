@@ -50,6 +50,12 @@ struct ctl_route_result {
 	const char *why; /* and a sentence */
 };
 
+/* How busy the workers had been when somebody last looked. */
+struct ctl_look {
+	uint64_t tsc; /* 0: nobody has */
+	uint64_t busy_cycles[WORKERS_MAX];
+};
+
 /* What the daemon gives the control server. Pointers live as long as the server. */
 struct ctl_env {
 	const char *version;
@@ -69,6 +75,7 @@ struct ctl_env {
 	 */
 	const struct rule_counter *counter_base;
 	struct acl_build_stats acl_stats; /* of the table in use; the app updates it */
+	struct ctl_look look[2];          /* the last ones, the older one first; api_workers.c */
 	uint32_t reloads, reloads_failed;
 	time_t reloaded;
 

@@ -280,6 +280,40 @@ static void test_workers_add_up(void **state)
 	fake_free(f);
 }
 
+static double worker_number(json_t *r, size_t i, const char *name)
+{
+	return json_number_value(
+		json_object_get(json_array_get(json_object_get(r, "workers"), i), name));
+}
+
+/* The load since the last look: of one that is a second ago or more. */
+static void test_workers_load(void **state)
+{
+	struct fake *f = fake_new();
+	uint64_t hz = f->shared.tsc_hz, now = rte_rdtsc();
+	json_t *r;
+
+	f->shared.wall_tsc = now - 1000 * hz;
+	f->worker[1]->stats.busy_cycles = 100 * hz;
+	r = fake_call(&f->env, "show.workers", "{}"); /* nobody has looked: since the start */
+	assert_true(worker_number(r, 0, "load") == 0);
+	assert_true(worker_number(r, 1, "load") > 0.09 && worker_number(r, 1, "load") < 0.101);
+	assert_true(worker_number(r, 1, "load_recent") == worker_number(r, 1, "load"));
+	json_decref(r);
+	f->env.look[1].tsc -= 4 * hz; /* that was four seconds ago */
+	f->worker[1]->stats.busy_cycles += 2 * hz;
+	r = fake_call(&f->env, "show.workers", "{}");
+	assert_true(worker_number(r, 1, "recent_s") >= 4);
+	assert_true(worker_number(r, 1, "load_recent") * worker_number(r, 1, "recent_s") > 1.999);
+	assert_true(worker_number(r, 1, "load_recent") * worker_number(r, 1, "recent_s") < 2.001);
+	json_decref(r);
+	f->env.look[1].tsc = rte_rdtsc(); /* just now: the look before is taken again */
+	r = fake_call(&f->env, "show.workers", "{}");
+	assert_true(worker_number(r, 1, "recent_s") >= 4);
+	json_decref(r);
+	fake_free(f);
+}
+
 static void sample(struct drop_sample *s, uint32_t seq, uint64_t ns)
 {
 	static const uint8_t ip[] = {0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0,
@@ -423,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_ports_ip6),
 		cmocka_unit_test(test_workers_add_up),
+		cmocka_unit_test(test_workers_load),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_config_check),
 		cmocka_unit_test(test_reload_later),
