@@ -1,7 +1,7 @@
 /* Messages between the control core and the workers, and the rings that carry them: single
  * producer, single consumer, one per worker and kind. Each ring counts what it refused.
  *
- *   punt     worker -> control   packets for the control core (ARP)
+ *   punt     worker -> control   packets for the control core (ARP, neighbour discovery)
  *   inject   control -> worker   packets to send, with their Ethernet header
  *   event    worker -> control   hints: resolve a neighbour, filter log. May be lost
  *   order    control -> worker   change state that the worker owns; handled in order, never lost

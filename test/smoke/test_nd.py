@@ -1,5 +1,5 @@
-"""Neighbour discovery, duplicate addresses and router advertisements: with the kernel of Linux as the
-host (RFC 4861, RFC 4862, RFC 8106), and with what scapy says.
+"""Neighbour discovery, duplicate addresses and router advertisements: with the kernel of Linux as
+the host (RFC 4861, RFC 4862, RFC 8106), and with what scapy says.
 """
 import socket
 import time
@@ -166,8 +166,8 @@ def test_answers(make_lab, target):
 
 
 def test_a_used_neighbour_is_probed(make_lab):
-    """RFC 4861 section 7.3.3: REACHABLE, STALE, five seconds of DELAY, unicast probes, and gone; all
-    the while it is used, which confirms nothing."""
+    """RFC 4861 section 7.3.3: REACHABLE, STALE, five seconds of DELAY, unicast probes, and gone;
+    all the while it is used, which confirms nothing."""
     lab = start(make_lab, QUICK)
     numbered(lab, HOST, [0])
     asked(lab, HOST)
@@ -217,8 +217,8 @@ def test_redirects_are_ignored(make_lab):
 
 
 def test_a_scan_evicts_nobody(make_lab):
-    """RFC 6583: a scan of the /64 is asked for at a limited rate; who answered stays, and a host that
-    is there is found."""
+    """RFC 6583: a scan of the /64 is asked for at a limited rate; who answered stays, and a host
+    that is there is found."""
     lab = start(make_lab, "nd = { resolve-rate = 50; incomplete-max = 64; entries-max = 256;"
                           " queue = 2; };\n")
     numbered(lab, HOST, [0])

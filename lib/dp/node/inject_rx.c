@@ -1,4 +1,5 @@
-/* Source: frames that the control core made (ARP), with their Ethernet header. Worker.
+/* Source: frames that the control core made (ARP, neighbour discovery), with their Ethernet header.
+ * Worker.
  *
  * The control core sets meta.out_port and META_OURS | META_FRAMED.
  */
