@@ -36,7 +36,7 @@ static void udp(struct view *v)
 {
 	if (!view_has(v, 8, "UDP header cut"))
 		return;
-	if (get16(v->p + 4) < 8 || get16(v->p + 4) > v->len)
+	if (get16(v->p + 4) < 8 || (get16(v->p + 4) > v->len && !v->fragment))
 		text_add(v->t, " [bad length %u]", get16(v->p + 4));
 	else
 		text_add(v->t, " data %u", get16(v->p + 4) - 8);
@@ -167,6 +167,7 @@ static void ip4(struct view *v)
 	}
 	view_end(v, total); /* the rest is padding */
 	view_skip(v, header);
+	v->fragment = get16(ip + 6) & 0x2000;
 	transport(v, ip);
 	text_add(v->t, " ttl %u%s length %zu", ip[8], get16(ip + 6) & 0x4000 ? " DF" : "", total);
 	if (header > 20)

@@ -89,12 +89,13 @@ static void routing(struct view *v)
 /* RFC 8200 section 4.5. Returns the offset. */
 static unsigned fragment(struct view *v)
 {
-	unsigned offset = get16(v->p + 2) & 0xfff8u, more = get16(v->p + 2) & 1;
+	unsigned offset = get16(v->p + 2) & 0xfff8u;
 
+	v->fragment = get16(v->p + 2) & 1;
 	text_add(v->t, " fragment id %u offset %u%s", get32(v->p + 4), offset,
-		more                   ? "+"
-		: offset == 0 && !more ? " (atomic)"
-				       : "");
+		v->fragment   ? "+"
+		: offset == 0 ? " (atomic)"
+			      : "");
 	return offset;
 }
 
@@ -143,6 +144,7 @@ static int chain(struct view *v, unsigned proto, unsigned *offset)
 			routing(&header);
 		} else if (proto == IP6_FRAGMENT) {
 			*offset = fragment(&header);
+			v->fragment = header.fragment;
 		} else {
 			text_add(v->t, " %s", name);
 			decode_l4(&header, proto); /* AH */

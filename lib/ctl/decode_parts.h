@@ -13,6 +13,7 @@ struct view {
 	size_t kept; /* bytes that may be read */
 	size_t len;  /* bytes that the packet had; may be less or more than kept */
 	struct text *t;
+	bool fragment; /* the datagram goes on in other packets */
 };
 
 static inline uint16_t get16(const uint8_t *p)

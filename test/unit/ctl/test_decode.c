@@ -121,6 +121,13 @@ static const struct sample samples6[] = {
 		"IPv6 2001:db8::1 > 2001:db8::2 routing type 99 left 0 [header cut: 8 of 2048 "
 		"bytes] "
 		"hop limit 64 length 48"),
+	/* a first fragment's UDP length is the datagram's */
+	S(IP6("\0\x10", "\x2c", "\x40") "\x11\0\0\x01\0\0\0\x07\0\x01\0\x02\x01\0\0\0", 0,
+		"IPv6 [2001:db8::1]:1 > [2001:db8::2]:2 fragment id 7 offset 0+ udp data 248 hop "
+		"limit 64 length 56"),
+	S(IP("\0\x1c", "\x20\0", "\x40", "\x11") "\0\x01\0\x02\x01\0\0\0", 0,
+		"IPv4 10.0.0.1:1 > 10.0.0.2:2 udp data 248 fragment id 7 offset 0+ ttl 64 length "
+		"28"),
 	/* AH is one of the chain: behind it stands what it vouches for (RFC 4302 section 3.1.1) */
 	S(IP6("\0\x20", "\x33", "\x40") "\x11\x04\0\0\0\0\x01\0\0\0\0\x05xxxxxxxxxxxx"
 					"\0\x01\0\x02\0\x08\0\0",
