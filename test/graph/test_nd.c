@@ -376,7 +376,7 @@ static void floods(void **state)
 {
 	struct rig_text t = world;
 	struct msg ask = ask_us("2001:db8:1::99", LAN6), tell = answer_us("2001:db8:2::40");
-	struct arp_spec a = {.l2 = {port_mac(LAN), host_mac(IP(10, 1, 0, 98)), 0},
+	struct arp_spec a = {.l2 = {.dst = port_mac(LAN), .src = host_mac(IP(10, 1, 0, 98))},
 		.op = 1,
 		.sha = host_mac(IP(10, 1, 0, 98)),
 		.spa = IP(10, 1, 0, 98),
