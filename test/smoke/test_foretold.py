@@ -202,7 +202,8 @@ def test_drops_are_told(world):
     assert f"{world.lan.mac} > {world.mac['lan']}, IPv6 [{LAN}]:4000 > [{WAN}]:53 " in text
     assert "53 hop-by-hop router alert 0 fragment id 77 offset 0+ udp data 492 " in text
     assert "hop limit 9 class 0xb8 flow 0x12345 length 80" in text
-    assert re.search(r"rule 1, \S*postern.conf:\d+: deny any any any any udp any 0 eq 53", text), text
+    rule = r"rule 1, \S*postern.conf:\d+: deny any any any any udp any 0 eq 53"
+    assert re.search(rule, text), text
     world.lan.wire.send(ether(world) / ip6(GATEWAY, "fe80::2", hlim=3) / ICMPv6ND_NS(tgt=GATEWAY)
                         / ICMPv6NDOptSrcLLAddr(lladdr="02:00:00:00:00:09"))
     settled(world)
