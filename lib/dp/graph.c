@@ -15,6 +15,7 @@ const struct node *const node_map[] = {
 	&node_neigh_ready,
 	/* in */
 	&node_spread,
+	&node_fast_path,
 	&node_eth_input,
 	&node_arp_input,
 	&node_ip4_input,

@@ -28,12 +28,22 @@ enum meta_flag6 {
 };
 
 struct meta {
-	struct acl_key key;           /* ip4_input */
-	uint16_t in_if;               /* eth_input: interface id; 0 for what we made */
-	uint16_t out_if;              /* ip_route */
+	struct acl_key key; /* ip4_input */
+	union {
+		struct {
+			uint16_t in_if;  /* eth_input: interface id; 0 for what we made */
+			uint16_t out_if; /* ip_route */
+			/* ip_output, or whoever sends to port_tx; kept over a TX handoff */
+			uint16_t out_port;
+			uint8_t flags; /* enum meta_flag */
+			/* eth_input: bytes of the received Ethernet header before the data; 0: none
+			 */
+			uint8_t l2_len;
+		};
+		uint64_t way; /* the five above, for fast_path: all that a framed packet needs */
+	};
 	uint16_t nh;                  /* ip_route: index of the member chosen (route.h) */
 	uint16_t drop;                /* enum drop_reason, when next is the drop node */
-	uint8_t flags;                /* enum meta_flag */
 	uint8_t frag;                 /* ip4_input, ip6_input: enum rule_packet_frag */
 	uint8_t scope;                /* ip_route: RULE_ROUTE or RULE_LOCAL */
 	uint8_t nh_type;              /* ip_route: enum nexthop_type */
@@ -43,13 +53,10 @@ struct meta {
 	uint32_t neigh;                   /* ip_output: index, for the wait queue */
 	uint8_t proto;                    /* ip4_input, ip6_input: behind extension headers */
 	uint8_t tcp_flags; /* ip4_input, ip6_input: 0 unless TCP with its header in the packet */
-	uint16_t out_port; /* ip_output, or whoever sends to port_tx; kept over a TX handoff */
-	uint8_t l2_len; /* eth_input: bytes of the received Ethernet header before the data; 0: none
-			 */
-	uint8_t zone_in;  /* eth_input: RULE_SECURE or RULE_NONSECURE */
-	uint8_t zone_out; /* ip_route */
-	uint8_t group_in; /* acl_in: the group that was asked */
-	uint8_t reserved[12];
+	uint8_t zone_in;   /* eth_input: RULE_SECURE or RULE_NONSECURE */
+	uint8_t zone_out;  /* ip_route */
+	uint8_t group_in;  /* acl_in: the group that was asked */
+	uint8_t reserved[8];
 	struct acl_key6 key6 __rte_cache_aligned; /* ip6_input */
 	uint16_t l4;                              /* ip6_input: offset of the transport header */
 	uint16_t proto_at; /* ip6_input: offset of the next header field that named proto */

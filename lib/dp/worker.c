@@ -15,8 +15,9 @@ int worker_init(struct worker *w)
 	w->sample = rte_zmalloc_socket("drop_sample", DROP_N * sizeof(*w->sample), 64, w->socket);
 	w->neigh_wait = neigh_wait_new(w->socket);
 	w->acl_memo = acl_memo_new(w->socket);
+	w->flow_cache = flow_cache_new(w->socket);
 	if (w->rule_counter == NULL || w->sample == NULL || w->neigh_wait == NULL ||
-		w->acl_memo == NULL) {
+		w->acl_memo == NULL || w->flow_cache == NULL) {
 		worker_fini(w);
 		return -ENOMEM;
 	}
@@ -29,12 +30,14 @@ int worker_init(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+	flow_cache_free(w->flow_cache);
 	acl_memo_free(w->acl_memo);
 	neigh_wait_free(w->neigh_wait);
 	rte_free(w->sample);
 	rte_free(w->rule_counter);
 	w->neigh_wait = NULL;
 	w->acl_memo = NULL;
+	w->flow_cache = NULL;
 	w->sample = NULL;
 	w->rule_counter = NULL;
 }
@@ -98,6 +101,8 @@ unsigned worker_walk(struct worker *w)
 	w->root = atomic_load_explicit(&w->shared->root, memory_order_acquire);
 	if (unlikely(w->policy_generation != w->root->generation))
 		policy(w);
+	if (likely(w->flow_cache != NULL))
+		flow_cache_follow(w->flow_cache, w->root);
 	orders(w);
 	w->walk_packets = 0;
 	node_walk(w->graph, w->stats.walks % WALKS_PER_TIMED == 0);

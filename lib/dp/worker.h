@@ -6,6 +6,7 @@
 
 #include "base/bucket.h"
 #include "dp/drop.h"
+#include "dp/flow_cache.h"
 #include "dp/meta.h"
 #include "link/handoff.h"
 #include "link/msg.h"
@@ -120,6 +121,7 @@ struct worker {
 	uint16_t ip_id;                        /* of packets that we make */
 	struct neigh_wait *neigh_wait;
 	struct acl_memo *acl_memo;
+	struct flow_cache *flow_cache;
 	struct rte_graph *graph;
 	unsigned walk_packets; /* that sources put into this walk */
 

@@ -174,6 +174,7 @@ static void remove_slot(struct neigh_db *db, uint32_t i, bool hashed)
 	struct neigh_node *node = (struct neigh_node *)(uintptr_t)atomic_exchange_explicit(
 		&db->table.entry[i], NULL, memory_order_acq_rel);
 
+	atomic_fetch_add_explicit(&db->table.epoch, 1, memory_order_release);
 	neigh_due_clear(db, i);
 	unlink_slot(db, i);
 	s->live = false;

@@ -3,7 +3,7 @@
  */
 #include "dp/node/nodes.h"
 
-enum { NEXT_ETH_INPUT, NEXT_PORT_TX };
+enum { NEXT_FAST_PATH, NEXT_PORT_TX };
 
 #define ROOM 64 /* packets of each kind per walk */
 
@@ -32,7 +32,7 @@ static uint16_t process(
 	if (w->shared->n_workers == 1)
 		return 0;
 	rx = take(w, (struct rte_mbuf **)node->objs, HANDOFF_RX);
-	node_source_send(graph, node, NEXT_ETH_INPUT, rx);
+	node_source_send(graph, node, NEXT_FAST_PATH, rx);
 	tx = take(w, (struct rte_mbuf **)node->objs, HANDOFF_TX);
 	node_source_send(graph, node, NEXT_PORT_TX, tx);
 	return (uint16_t)(rx + tx);
@@ -44,5 +44,5 @@ const struct node node_handoff_rx = {
 	.source = true,
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_ETH_INPUT] = "eth_input", [NEXT_PORT_TX] = "port_tx"},
+	.next = {[NEXT_FAST_PATH] = "fast_path", [NEXT_PORT_TX] = "port_tx"},
 };

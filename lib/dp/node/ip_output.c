@@ -9,16 +9,6 @@ static const struct rte_ether_addr everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0
 
 enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
 
-/* The next hop of the packet of the same family before: a burst has few. */
-struct last {
-	uint16_t nh; /* index in routes */
-	bool via;    /* through a gateway; else the destination is the neighbour */
-	uint32_t addr4;
-	struct addr addr6;
-	const struct neigh *e; /* usable, and marked used; NULL: nothing known yet */
-	const struct iface *out;
-};
-
 static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
 {
 	struct addr dst;
@@ -113,8 +103,7 @@ static const struct neigh *usable(struct worker *w, const struct root *root, str
 	return e;
 }
 
-static __rte_noinline uint16_t output(
-	struct worker *w, const struct root *root, struct rte_mbuf *m, struct last *last)
+static uint16_t output(struct worker *w, const struct root *root, struct rte_mbuf *m)
 {
 	struct meta *meta = meta_of(m);
 	const struct iface *out = &root->ports->iface[meta->out_if];
@@ -139,52 +128,18 @@ static __rte_noinline uint16_t output(
 	if (e == NULL)
 		return NEXT_NEIGH_WAIT;
 	frame(m, meta, e->hdr, e->hdr_len, out);
-	*last = (struct last){.nh = meta->nh,
-		.via = meta->nh_type == NH_VIA,
-		.addr4 = meta->key.dst,
-		.addr6 = meta_dst(meta),
-		.e = e,
-		.out = out};
+	flow_cache_learn(w, meta);
 	return NEXT_PORT_TX;
-}
-
-/* The packet goes where the one before went, and nothing about it is special. */
-static inline bool same_way(
-	const struct worker *w, const struct rte_mbuf *m, const struct last *last, bool same_dst)
-{
-	const struct meta *meta = meta_of((struct rte_mbuf *)(uintptr_t)m);
-
-	return last->e != NULL && meta->nh == last->nh && (last->via || same_dst) &&
-	       !(meta->flags & (META_OURS | META_WAITED)) && *lifetime(m, meta) > 1 &&
-	       m->pkt_len <= last->out->mtu && w->stats.neigh_waiting == 0;
-}
-
-static inline bool same_dst6(const struct meta *meta, const struct last *last)
-{
-	return memcmp(meta->key6.dst, last->addr6.b, sizeof(last->addr6.b)) == 0;
 }
 
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	struct last last4 = {0}, last6 = {0};
 	uint16_t next[WALK_PACKETS_MAX];
 
-	for (unsigned i = 0; i < nb_objs; i++) {
-		struct rte_mbuf *m = objs[i];
-		struct meta *meta = meta_of(m);
-		bool ip6 = meta->flags & META_IP6;
-		struct last *last = ip6 ? &last6 : &last4;
-		bool same_dst = ip6 ? same_dst6(meta, last) : meta->key.dst == last->addr4;
-
-		if (likely(same_way(w, m, last, same_dst))) {
-			frame(m, meta, last->e->hdr, last->e->hdr_len, last->out);
-			next[i] = NEXT_PORT_TX;
-		} else {
-			next[i] = output(w, w->root, m, last);
-		}
-	}
+	for (unsigned i = 0; i < nb_objs; i++)
+		next[i] = output(w, w->root, objs[i]);
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
 }

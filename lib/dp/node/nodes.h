@@ -4,7 +4,8 @@
 #include "dp/node.h"
 
 extern const struct node node_port_rx, node_handoff_rx, node_inject_rx, node_neigh_ready;
-extern const struct node node_spread, node_eth_input, node_arp_input, node_ip4_input;
+extern const struct node node_spread, node_fast_path, node_eth_input, node_arp_input;
+extern const struct node node_ip4_input;
 extern const struct node node_ip_route, node_acl_in, node_ip_local, node_icmp4_echo;
 extern const struct node node_ip6_input, node_nd_input, node_icmp6_echo, node_icmp6_error;
 extern const struct node node_icmp4_error, node_acl_out, node_ip_output, node_neigh_wait;

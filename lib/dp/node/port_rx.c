@@ -4,7 +4,7 @@
 #include "dp/node.h"
 #include "dp/node/nodes.h"
 
-enum { NEXT_ETH_INPUT, NEXT_SPREAD };
+enum { NEXT_FAST_PATH, NEXT_SPREAD };
 
 #define BURST_MIN 8
 
@@ -53,7 +53,7 @@ static uint16_t process(
 		struct rxq *q = &w->rxq[at];
 		unsigned n = receive(w, q, (struct rte_mbuf **)node->objs, room);
 
-		node_source_send(graph, node, q->spread ? NEXT_SPREAD : NEXT_ETH_INPUT, n);
+		node_source_send(graph, node, q->spread ? NEXT_SPREAD : NEXT_FAST_PATH, n);
 		total += n;
 		room -= n;
 	}
@@ -67,5 +67,5 @@ const struct node node_port_rx = {
 	.source = true,
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_ETH_INPUT] = "eth_input", [NEXT_SPREAD] = "spread"},
+	.next = {[NEXT_FAST_PATH] = "fast_path", [NEXT_SPREAD] = "spread"},
 };

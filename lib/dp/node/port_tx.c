@@ -16,16 +16,13 @@ static void refuse(struct rte_graph *graph, struct rte_node *node, struct rte_mb
 		rte_node_enqueue(graph, node, NEXT_DROP, (void **)m, (uint16_t)n);
 }
 
-static unsigned transmit(
-	struct worker *w, uint16_t port, uint16_t queue, struct rte_mbuf **m, unsigned n)
+/* bytes: of all n, since after the burst the packets are the device's. */
+static unsigned transmit(struct worker *w, uint16_t port, uint16_t queue, struct rte_mbuf **m,
+	unsigned n, uint64_t bytes)
 {
 	struct port_counters *count = &w->stats.port[port];
-	uint64_t bytes = 0;
 	unsigned done = 0;
 
-	/* after the burst the packets are the device's */
-	for (unsigned i = 0; i < n; i++)
-		bytes += m[i]->pkt_len;
 	for (unsigned try = 0; done < n && try < TRIES; try++)
 		done += rte_eth_tx_burst(port, queue, m + done, (uint16_t)(n - done));
 	for (unsigned i = done; unlikely(i < n); i++)
@@ -37,7 +34,7 @@ static unsigned transmit(
 }
 
 static void send_run(struct rte_graph *graph, struct rte_node *node, struct worker *w,
-	struct rte_mbuf **m, unsigned n)
+	struct rte_mbuf **m, unsigned n, uint64_t bytes)
 {
 	uint16_t port = meta_of(m[0])->out_port;
 	const struct txq *q = &w->txq[port];
@@ -49,7 +46,7 @@ static void send_run(struct rte_graph *graph, struct rte_node *node, struct work
 		return;
 	}
 	if (likely(q->owner == w->id)) {
-		done = transmit(w, port, q->queue, m, n);
+		done = transmit(w, port, q->queue, m, n, bytes);
 		refuse(graph, node, m + done, n - done, DROP_TX_FULL);
 		return;
 	}
@@ -68,10 +65,11 @@ static uint16_t process(
 
 	for (unsigned i = 0; i < nb_objs; i += run) {
 		uint16_t port = meta_of(m[i])->out_port;
+		uint64_t bytes = m[i]->pkt_len;
 
-		for (run = 1; i + run < nb_objs && meta_of(m[i + run])->out_port == port;)
-			run++;
-		send_run(graph, node, w, m + i, run);
+		for (run = 1; i + run < nb_objs && meta_of(m[i + run])->out_port == port; run++)
+			bytes += m[i + run]->pkt_len;
+		send_run(graph, node, w, m + i, run, bytes);
 	}
 	return nb_objs;
 }

@@ -6,7 +6,7 @@
 
 #include "dp/spread_hash.h"
 
-enum { NEXT_ETH_INPUT, NEXT_DROP };
+enum { NEXT_FAST_PATH, NEXT_DROP };
 
 static unsigned worker_of(const struct worker *w, const struct rte_mbuf *m)
 {
@@ -35,7 +35,7 @@ static uint16_t process(
 		unsigned to = worker_of(w, m);
 
 		if (to == w->id) {
-			rte_node_enqueue_x1(graph, node, NEXT_ETH_INPUT, m);
+			rte_node_enqueue_x1(graph, node, NEXT_FAST_PATH, m);
 		} else if (link_packets_put(
 				   handoff_ring(&w->shared->handoff, w->id, to, HANDOFF_RX), &m,
 				   1) == 1) {
@@ -54,5 +54,5 @@ const struct node node_spread = {
 	.sentence = "hands packets to the workers that their flow hash names",
 	.process = process,
 	.n_next = 2,
-	.next = {[NEXT_ETH_INPUT] = "eth_input", [NEXT_DROP] = "drop"},
+	.next = {[NEXT_FAST_PATH] = "fast_path", [NEXT_DROP] = "drop"},
 };

@@ -1,0 +1,130 @@
+/* What a worker remembers of flows that it forwarded: where the packets of a flow go and which
+ * rules permitted them, so that the next ones skip routing and filter. Exact, since all of that
+ * depends on what is in the key and on the tables alone; an entry is good for one serial, and the
+ * serial rises when the tables or the identity of a neighbour change.
+ *
+ * Only whole packets that go out by a neighbour and were permitted without a log record are
+ * remembered. One per worker, read (node fast_path) and written (node ip_output) by it alone.
+ */
+#pragma once
+
+#include "dp/meta.h"
+#include "table/root.h"
+
+#include <nmmintrin.h>
+#include <rte_prefetch.h>
+
+#define FLOW4_BITS 15 /* sets of two entries, a cache line: 2 MiB */
+#define FLOW6_BITS 14 /* sets of two entries, two cache lines: 2 MiB */
+
+struct worker;
+
+/* What the cache says of a flow. */
+struct flow_way {
+	uint32_t serial;                  /* of the tables it was learned from; 0: empty */
+	uint32_t neigh;                   /* index of the neighbour it goes to */
+	uint32_t counter_in, counter_out; /* of the rules that permitted it */
+};
+
+/* The last word of a key is flow_rest(). */
+struct flow4 {
+	uint64_t key[2]; /* first: source and destination as they lie in the header */
+	struct flow_way way;
+};
+_Static_assert(sizeof(struct flow4) == 32, "two to a cache line");
+
+struct flow6 {
+	uint64_t key[5]; /* first: source and destination as they lie in the header */
+	struct flow_way way;
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct flow6) == 64, "a cache line");
+
+struct flow_cache {
+	uint32_t serial;      /* of the entries that are good; never 0 */
+	uint32_t root, neigh; /* that serial was made for: root->generation, epoch of the table */
+	uint64_t learned;     /* entries written: rises only */
+	struct flow4 set4[1u << FLOW4_BITS][2] __rte_cache_aligned;
+	struct flow6 set6[1u << FLOW6_BITS][2] __rte_cache_aligned;
+};
+
+/* On the given NUMA socket. NULL when out of memory. Control core, at boot. */
+struct flow_cache *flow_cache_new(int socket);
+void flow_cache_free(struct flow_cache *c); /* NULL is permitted */
+
+/* At the beginning of a walk: forgets everything if the tables are others than in the last one. */
+void flow_cache_follow(struct flow_cache *c, const struct root *root);
+
+/* A packet that was just framed by the chain of nodes: remembers its flow, if it is of that kind.
+ * meta as it left ip_output. The owning worker. */
+void flow_cache_learn(struct worker *w, const struct meta *meta);
+
+/* What else tells flows apart: ports as they lie in the packet (or ICMP type and code, or 0),
+ * protocol, TCP's ACK bit, interface. */
+static inline uint64_t flow_rest(uint32_t ports, uint8_t proto, bool ack, uint16_t in_if)
+{
+	return ports | (uint64_t)proto << 32 | (uint64_t)ack << 40 | (uint64_t)in_if << 48;
+}
+
+/* Somebody who knows the hash can make flows collide; they then go through all nodes, no worse than
+ * without a cache. */
+static inline unsigned flow4_set(uint64_t addrs, uint64_t rest)
+{
+	uint64_t h = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, addrs), rest);
+
+	return (unsigned)(h >> (32 - FLOW4_BITS));
+}
+
+static inline unsigned flow6_set(const uint64_t key[5])
+{
+	uint64_t a = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, key[0]), key[1]);
+	uint64_t b = _mm_crc32_u64(_mm_crc32_u64(0, key[2]), key[3]);
+
+	return (unsigned)((_mm_crc32_u64(a, key[4]) ^ b) >> (32 - FLOW6_BITS));
+}
+
+/* Where the flow's entry would be, on its way into the cache. */
+static inline const struct flow4 *flow4_where(
+	const struct flow_cache *c, uint64_t addrs, uint64_t rest)
+{
+	const struct flow4 *set = c->set4[flow4_set(addrs, rest)];
+
+	rte_prefetch0(set);
+	return set;
+}
+
+static inline const struct flow6 *flow6_where(const struct flow_cache *c, const uint64_t key[5])
+{
+	const struct flow6 *set = c->set6[flow6_set(key)];
+
+	rte_prefetch0(set);
+	return set;
+}
+
+static inline uint64_t flow4_differs(const struct flow4 *e, const uint64_t key[2], uint32_t serial)
+{
+	return (e->key[0] ^ key[0]) | (e->key[1] ^ key[1]) | (e->way.serial ^ serial);
+}
+
+/* The flow's entry of the set, or NULL. */
+static inline const struct flow_way *flow4_find(
+	const struct flow4 *set, const uint64_t key[2], uint32_t serial)
+{
+	if (likely(flow4_differs(set, key, serial) == 0))
+		return &set->way;
+	return flow4_differs(set + 1, key, serial) == 0 ? &set[1].way : NULL;
+}
+
+static inline uint64_t flow6_differs(const struct flow6 *e, const uint64_t key[5], uint32_t serial)
+{
+	return (e->key[0] ^ key[0]) | (e->key[1] ^ key[1]) | (e->key[2] ^ key[2]) |
+	       (e->key[3] ^ key[3]) | (e->key[4] ^ key[4]) | (e->way.serial ^ serial);
+}
+
+static inline const struct flow_way *flow6_find(
+	const struct flow6 *set, const uint64_t key[5], uint32_t serial)
+{
+	if (likely(flow6_differs(set, key, serial) == 0))
+		return &set->way;
+	return flow6_differs(set + 1, key, serial) == 0 ? &set[1].way : NULL;
+}
