@@ -58,8 +58,8 @@ struct neigh_table {
 	_Atomic(const struct neigh *) *entry; /* [max + 1]; NULL: free */
 	/* writer: workers set 1, control core clears: was it used since last looked at */
 	_Atomic uint8_t *used; /* [max + 1] */
-	/* writer: control core; readers: workers. Rises when an index loses its neighbour, before the
-	 * index is given to another one: until then it stands for what it stood for. */
+	/* writer: control core; readers: workers. Rises when an index loses its neighbour, before
+	 * the index is given to another one: until then it stands for what it stood for. */
 	_Atomic uint32_t epoch;
 	/* IPv6 addresses of ours that nobody may use yet, or ever; NULL: none. Replaced as a whole
 	 * under RCU */

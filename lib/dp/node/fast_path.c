@@ -332,6 +332,10 @@ static uint16_t process(
 	struct pending pending[AHEAD];
 	uint16_t next[WALK_PACKETS_MAX];
 
+	if (unlikely(w->flow_cache == NULL)) { /* tests hold one way against the other */
+		rte_node_next_stream_move(graph, node, NEXT_ETH_INPUT);
+		return nb_objs;
+	}
 	for (unsigned from = 0; from < nb_objs; from += AHEAD) {
 		unsigned to = RTE_MIN(from + AHEAD, (unsigned)nb_objs);
 
