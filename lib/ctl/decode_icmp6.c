@@ -281,7 +281,7 @@ static void error(struct view *v, uint8_t type)
 static void mld(struct view *v, uint8_t type)
 {
 	if (type == MLD2_REPORT && v->kept >= 8)
-		text_add(v->t, " %u records", get16(v->p + 6));
+		text_add(v->t, " %u record%s", get16(v->p + 6), get16(v->p + 6) == 1 ? "" : "s");
 	if (type == MLD2_REPORT || v->kept < 24)
 		return;
 	text_add(v->t, " group ");
