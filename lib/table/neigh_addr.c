@@ -60,19 +60,8 @@ static bool is_host6(const struct iface *iface, const struct addr *addr)
 {
 	static const struct addr loopback = {.b = {[15] = 1}};
 
-	if (!(iface->flags & IFACE_IP6) || addr_is_multicast(addr) || addr_is_unspecified(addr) ||
-		addr_equal(addr, &loopback))
-		return false;
-	for (unsigned k = 0; k < iface->n_addrs; k++) {
-		const struct prefix *p = &iface->addrs[k];
-		struct addr any = addr_masked(addr, p->len);
-
-		/* RFC 4291 section 2.6.1: the routers' anycast address; RFC 6164: a /127 has none
-		 */
-		if (p->len < 127 && prefix_holds(p, addr) && addr_equal(&any, addr))
-			return false;
-	}
-	return true;
+	return iface->flags & IFACE_IP6 && !addr_is_multicast(addr) && !addr_is_unspecified(addr) &&
+	       !addr_equal(addr, &loopback) && !iface_is_anycast(iface, addr->b);
 }
 
 bool neigh_is_host(const struct iface *iface, const struct addr *addr)

@@ -50,35 +50,64 @@ static int note(
 	return 0;
 }
 
-/* RFC 4861 section 7.2.4: we are a router, and the address is ours alone. */
-static void answer(
-	struct neigh_db *db, const struct iface *iface, const struct nd *nd, uint64_t now_ms)
+/* Where to answer: the MAC that the solicitation says, or that we know. False: neither; by the time
+ * it asks again we shall know. */
+static bool answer_to(struct neigh_db *db, const struct iface *iface, const struct nd *nd,
+	struct mac *to, uint64_t now_ms)
 {
-	struct mac ours, to = nd->mac;
-	struct addr dst = nd->src;
-	uint8_t flags = ND_ROUTER | ND_OVERRIDE, packet[ND_PACKET_MAX];
 	const struct neigh *e;
 	uint32_t i;
 
-	memcpy(&ours, &iface->mac, sizeof(ours));
+	*to = nd->mac;
+	if (nd->has_mac)
+		return true;
+	i = neigh_find(&db->table, iface->id, &nd->src);
+	e = i == NEIGH_NONE ? NULL : neigh_get(&db->table, i);
+	if (e && e->hdr_len > 0)
+		memcpy(to, e->hdr, sizeof(*to));
+	else
+		neigh_db_resolve(db, iface->id, &nd->src, now_ms);
+	return e && e->hdr_len > 0;
+}
+
+/* RFC 4861 section 7.2.4: we are a router. An address of ours is ours alone (override); an anycast
+ * address may be other routers' too, and we speak from one of ours. The random delay that it
+ * recommends before answering for anycast addresses is left out. */
+static void answer(struct neigh_db *db, const struct iface *iface, const struct nd *nd,
+	const struct addr *from, uint64_t now_ms)
+{
+	bool ours = addr_equal(from, &nd->target);
+	uint8_t flags = (uint8_t)(ND_ROUTER | (ours ? ND_OVERRIDE : 0));
+	uint8_t packet[ND_PACKET_MAX];
+	struct addr dst = nd->src;
+	struct mac mac, to;
+
+	memcpy(&mac, &iface->mac, sizeof(mac));
 	if (addr_is_unspecified(&nd->src)) {
 		dst = nd_all_nodes();
 		to = nd_group_mac(&dst);
-	} else {
+	} else if (answer_to(db, iface, nd, &to, now_ms)) {
 		flags |= ND_SOLICITED;
-		if (!nd->has_mac) {
-			i = neigh_find(&db->table, iface->id, &nd->src);
-			e = i == NEIGH_NONE ? NULL : neigh_get(&db->table, i);
-			if (e == NULL || e->hdr_len == 0) {
-				/* it will ask again; by then we know where to answer */
-				neigh_db_resolve(db, iface->id, &nd->src, now_ms);
-				return;
-			}
-			memcpy(&to, e->hdr, sizeof(to));
-		}
+	} else {
+		return;
 	}
 	db->ops.nd(db->ops.arg, iface, &to, packet,
-		nd_write_na(packet, &nd->target, &dst, &nd->target, &ours, flags));
+		nd_write_na(packet, from, &dst, &nd->target, &mac, flags));
+}
+
+/* Somebody asks for the routers of a subnet. Their address is no host's, and so no duplicate. */
+static int solicited_anycast(
+	struct neigh_db *db, const struct iface *iface, const struct nd *nd, uint64_t now_ms)
+{
+	struct addr from;
+
+	if (addr_is_unspecified(&nd->src) || neigh_own_find(db, iface->id, &nd->src) ||
+		!neigh_own_source(db, iface, &nd->target, &from))
+		return 0;
+	if (note(db, iface, nd, now_ms) != 0)
+		return -EINVAL;
+	answer(db, iface, nd, &from, now_ms);
+	return 0;
 }
 
 /* Someone else speaks with, or for, an address of ours. */
@@ -100,7 +129,9 @@ static int solicited(
 	bool nobody = addr_is_unspecified(&nd->src);
 
 	if (target == NULL)
-		return 0;
+		return iface_is_anycast(iface, nd->target.b)
+			       ? solicited_anycast(db, iface, nd, now_ms)
+			       : 0;
 	if (target->state == NEIGH_OWN_TENTATIVE) {
 		/* From an address: someone looks for it, which says nothing. From none: someone is
 		 * about to use it as well, unless the nonce shows that it is our own probe (RFC
@@ -123,7 +154,7 @@ static int solicited(
 		return 0;
 	if (!nobody && note(db, iface, nd, now_ms) != 0)
 		return -EINVAL;
-	answer(db, iface, nd, now_ms);
+	answer(db, iface, nd, &nd->target, now_ms);
 	return 0;
 }
 

@@ -131,6 +131,18 @@ bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to,
 	return true;
 }
 
+bool iface_is_anycast(const struct iface *f, const uint8_t addr[16])
+{
+	for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++) {
+		const struct prefix *own = &f->addrs[j];
+		struct addr anycast = addr_masked(&own->addr, own->len);
+
+		if (!addr_is4(&own->addr) && own->len < 127 && memcmp(anycast.b, addr, 16) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool iface_has_group(const struct iface *f, const uint8_t addr[16])
 {
 	static const uint8_t link_group[15] = {0xff, 2};

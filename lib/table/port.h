@@ -119,6 +119,10 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
  * 5). False: there is none. Any thread. */
 bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to, struct addr *from);
 
+/* The anycast address of the routers of a subnet of that interface (RFC 4291 section 2.6.1), of
+ * which we are one? A /127 has none (RFC 6164 section 5.1). Any thread. */
+bool iface_is_anycast(const struct iface *f, const uint8_t addr[16]);
+
 /* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,
  * ff02::2) and the solicited-node groups of our addresses, and of those that each router of a
  * subnet has (RFC 4291 section 2.8). Any thread. */

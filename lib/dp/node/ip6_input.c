@@ -175,10 +175,13 @@ static enum drop_reason input(
 /* Neighbour discovery for us. */
 static bool is_nd(const struct ports *ports, const struct meta *meta)
 {
+	const struct iface *f = &ports->iface[meta->in_if];
+
 	return meta->proto == IP6_ICMP && meta->frag != PACKET_LATER_FRAGMENT &&
 	       icmp6_is_nd((uint8_t)rte_be_to_cpu_16(meta->key6.sport)) &&
 	       (ip6_is_multicast(meta->key6.dst) ||
-		       ports_is_own6(ports, meta->in_if, meta->key6.dst));
+		       ports_is_own6(ports, meta->in_if, meta->key6.dst) ||
+		       iface_is_anycast(f, meta->key6.dst));
 }
 
 static uint16_t nd(const struct rte_mbuf *m, struct meta *meta)

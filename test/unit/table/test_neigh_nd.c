@@ -312,6 +312,28 @@ static void answers_7_2_4(void **state)
 	world_down();
 }
 
+/* RFC 4861 section 7.2.4, RFC 4291 section 2.6.1: the routers' anycast address of a subnet, which
+ * other routers have too: without override, from an address that is ours. */
+static void answers_for_anycast_7_2_4(void **state)
+{
+	struct addr routers = ip("2001:db8:6::"), none = {0}, other = ip("2001:db8:7::");
+	const struct sent_nd *s = &sent_nd[0];
+
+	up();
+	assert_int_equal(hear_ns(&host, &routers, 0x31), 0);
+	assert_int_equal(n_sent_nd, 1);
+	assert_int_equal(s->nd.type, ND_NA);
+	assert_int_equal(s->nd.flags, ND_ROUTER | ND_SOLICITED);
+	assert_true(addr_equal(&s->nd.target, &routers));
+	assert_true(addr_equal(&s->nd.src, &us));
+	assert_true(addr_equal(&s->nd.dst, &host));
+	assert_int_equal(state6(&host), NEIGH_STALE);
+	assert_int_equal(hear_ns(&none, &routers, 0), 0);
+	assert_int_equal(hear_ns(&host, &other, 0x31), 0);
+	assert_int_equal(n_sent_nd, 1);
+	world_down();
+}
+
 /* RFC 4861 section 6.2.6: a host that asks for routers says its MAC. */
 static void router_solicitation_6_2_6(void **state)
 {
@@ -677,6 +699,7 @@ int main(void)
 		cmocka_unit_test(flags_7_2_5),
 		cmocka_unit_test(solicited_7_2_3),
 		cmocka_unit_test(answers_7_2_4),
+		cmocka_unit_test(answers_for_anycast_7_2_4),
 		cmocka_unit_test(router_solicitation_6_2_6),
 		cmocka_unit_test(others_teach_nothing_8_3),
 		cmocka_unit_test(unreachable_7_3_3),
