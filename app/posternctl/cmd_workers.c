@@ -67,7 +67,7 @@ static void workers(json_t *list)
 	}
 	table_end(t, "No workers.");
 	if (json_array_size(list))
-		printf("LOAD is of the last %.0f s, OVERALL since the start.\n", recent_s(list));
+		printf("LOAD is of the last %.1f s, OVERALL since the start.\n", recent_s(list));
 }
 
 /* Packets that went from worker to worker, and what full rings did not take. */
