@@ -51,14 +51,21 @@ static uint32_t overhead(const struct rte_eth_dev_info *info)
 	return RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 }
 
-uint16_t device_mtu(const struct rte_eth_dev_info *info, uint16_t mtu, unsigned tags, bool *fits)
+uint16_t device_mtu_max(const struct rte_eth_dev_info *info)
 {
 	uint32_t have = overhead(info), most = info->max_mtu ? info->max_mtu : UINT16_MAX;
+
+	if (info->max_rx_pktlen == 0 || info->max_rx_pktlen >= most + have)
+		return (uint16_t)most;
+	return (uint16_t)(info->max_rx_pktlen > have ? info->max_rx_pktlen - have : 0);
+}
+
+uint16_t device_mtu(const struct rte_eth_dev_info *info, uint16_t mtu, unsigned tags, bool *fits)
+{
+	uint32_t have = overhead(info), most = device_mtu_max(info);
 	uint32_t need = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + tags * DEVICE_TAG_BYTES;
 	uint32_t want = mtu + (need > have ? need - have : 0);
 
-	if (info->max_rx_pktlen && info->max_rx_pktlen - have < most)
-		most = info->max_rx_pktlen > have ? info->max_rx_pktlen - have : 0;
 	*fits = want <= most;
 	return (uint16_t)(*fits ? want : most > mtu ? most : mtu);
 }

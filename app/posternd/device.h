@@ -23,6 +23,9 @@ uint8_t device_rss_key(const struct rte_eth_dev_info *info, uint8_t key[DEVICE_R
 /* What the hash leaves out, for a note: "", or "IPv6", or "ports of IPv6", ... */
 const char *device_rss_lacks(uint64_t hf);
 
+/* The largest MTU that the device takes. */
+uint16_t device_mtu_max(const struct rte_eth_dev_info *info);
+
 /* The MTU to ask of the device, so that a packet of `mtu` bytes fits with so many tags: what the
  * device counts as Ethernet header may have no room for them. At least mtu; less than needed where
  * the device does not go so far: then *fits is false. */

@@ -238,9 +238,9 @@ static int boot_port(struct app *a, unsigned i)
 			rte_strerror(-ret));
 		return -1;
 	}
-	if (info.max_mtu && c->mtu > info.max_mtu) {
+	if (c->mtu > device_mtu_max(&info)) {
 		log_error("port %s: mtu = %u, but the device goes to %u", c->name, c->mtu,
-			info.max_mtu);
+			device_mtu_max(&info));
 		return -1;
 	}
 	choose_queues(a, c, p, &info);
