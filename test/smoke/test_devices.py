@@ -7,8 +7,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from lab import Wire, sh, wait_until
-from world import CONTROL, PERMIT_ALL, SYSTEM, Sentinel, arps, ether, exactly, ip4, is_ip, \
-    two_networks
+from world import CONTROL, PERMIT_ALL, SYSTEM, Sentinel, arps, ether, exactly, icmp_errors, ip4, \
+    is_ip, two_networks
 
 
 def real(lab):
@@ -143,25 +143,31 @@ def test_link_down_and_up(make_lab):
 );
 """))
     packet = ether(lab) / IP(src="10.1.0.2", dst="10.7.0.2") / UDP()
+
+    def state():
+        return {r["to"]: r["state"] for r in daemon.rpc("show.routes")["routes"]}["10.7.0.0/24"]
     no_ip6(lab)
     sh("ip", "-n", lab.gateway, "link", "set", "tap0", "up")
     wait_until("the link to be up", lambda: link(daemon, "tap") == "up")
     sh("ip", "-n", lab.gateway, "link", "set", "tap0", "down")
     wait_until("the link to go down", lambda: "port tap: link down" in daemon.said)
     assert link(daemon, "tap") == "down"
+    # its network went with it: the sender is told that there is no way
+    wait_until("the route to go", lambda: state() == "inactive")
     lab.lan.wire.send(packet)
-    assert Sentinel.send(lab) == []
-    assert daemon.drops()["link-down"] == 1  # the kernel says things of its own there
+    assert icmp_errors(Sentinel.send(lab)) == [(3, 0)]
+    assert daemon.drops()["no-route"] == 1
     wire = Wire(lab.gateway, "tap0")
     sh("ip", "-n", lab.gateway, "link", "set", "tap0", "up")
     # whoever has learned another way meanwhile hears of us
     announced = Ether(wire.until(lambda f: arps([f], 1))[-1])
     assert announced.psrc == announced.pdst == "10.7.0.1"
     assert "port tap: link up" in daemon.said
+    wait_until("the route to be back", lambda: state() == "active")
     lab.lan.wire.send(packet)
     wire.until(lambda f: is_ip(f, dst="10.7.0.2"))
     wire.close()
-    assert daemon.drops()["link-down"] == 1
+    assert daemon.drops()["no-route"] == 1
 
 
 def test_jumbo_frames(make_lab):

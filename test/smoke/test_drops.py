@@ -71,7 +71,7 @@ NOT_FROM_OUTSIDE = {
     "neighbour-failed": "test_arp.py",
     "neighbour-stale": "test_arp.py",
     "neighbour-timeout": "takes a control core that never answers",
-    "link-down": "test_devices.py",
+    "link-down": "takes a packet in the moment before its route goes with the link",
     "tx-full": "the kernel takes what comes",
     "handoff-full": "takes a worker that does not keep up",
     "inject-invalid": "only the control core injects",
