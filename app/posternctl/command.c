@@ -49,6 +49,24 @@ static const struct option_def check_options[] = {
 	{NULL, VALUE_NONE, NULL, NULL},
 };
 
+static const struct option_def delete_options[] = {
+	{"", VALUE_TEXT, "to", "PREFIX"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+static const struct option_def route_options[] = {
+	{"", VALUE_TEXT, "to", "PREFIX"},
+	{"--via", VALUE_TEXT, "via", "ADDRESS[,ADDRESS...]"},
+	{"--interface", VALUE_IFACE, "interface", "NAME"},
+	{"--type", VALUE_ROUTE_TYPE, "type", "blackhole|unreachable|prohibit"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+static const struct option_def load_options[] = {
+	{"", VALUE_FILE, "file", "FILE"},
+	{"--replace", VALUE_NONE, "replace", NULL},
+	{"--delete", VALUE_NONE, "delete", NULL},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+
 const struct command commands[] = {
 	{"show", "version", "the program, its configuration and how long it runs", NULL,
 		cmd_version},
@@ -64,6 +82,13 @@ const struct command commands[] = {
 	{"show", "log", "the last records of the filter log", log_options, cmd_log},
 	{"filter", "test", "what would happen to a packet, and by which rule", test_options,
 		cmd_filter_test},
+	{"route", "add", "a route to a prefix that has none", route_options, cmd_route_add},
+	{"route", "replace", "a route in place of what is there, or before the configuration's",
+		route_options, cmd_route_replace},
+	{"route", "delete", "take out a route that was added this way", delete_options,
+		cmd_route_delete},
+	{"route", "load", "add, replace or delete the routes that a file lists, one a line",
+		load_options, cmd_route_load},
 	{"config", "check", "check a configuration without using it", check_options,
 		cmd_config_check},
 	{"config", "reload", "use the changed configuration, all of it or nothing", NULL,

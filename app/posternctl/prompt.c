@@ -119,6 +119,7 @@ static void offer_values(struct tool *t, struct candidates *c, enum value value)
 	static const char *const protos[] = {
 		"tcp", "udp", "icmp", "icmpv6", "esp", "ah", "ospf", "ipip", "gre"};
 	static const char *const fragments[] = {"no", "first", "later"};
+	static const char *const types[] = {"blackhole", "unreachable", "prohibit"};
 
 	switch (value) {
 	case VALUE_IFACE:
@@ -134,6 +135,10 @@ static void offer_values(struct tool *t, struct candidates *c, enum value value)
 	case VALUE_FRAGMENT:
 		for (size_t i = 0; i < 3; i++)
 			offer(c, fragments[i]);
+		break;
+	case VALUE_ROUTE_TYPE:
+		for (size_t i = 0; i < 3; i++)
+			offer(c, types[i]);
 		break;
 	default:
 		break;

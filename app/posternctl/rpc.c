@@ -19,7 +19,7 @@
 #define ANSWER_MAX (64u << 20)
 #define SEND_S 5
 #define ANSWER_S 30
-#define CONFIG_S 600 /* a large filter takes its time */
+#define CONFIG_S 600 /* a large filter takes its time, and routes wait for a reload's */
 #define PAGE 1000
 
 struct rpc {
@@ -194,7 +194,8 @@ static ssize_t read_line(struct rpc *r, unsigned seconds)
 /* The answer object in *answer; 0 or -errno. */
 static int exchange(struct rpc *r, const char *method, json_t *params, json_t **answer)
 {
-	unsigned seconds = strncmp(method, "config.", 7) == 0 ? CONFIG_S : ANSWER_S;
+	bool slow = strncmp(method, "config.", 7) == 0 || strncmp(method, "route.", 6) == 0;
+	unsigned seconds = slow ? CONFIG_S : ANSWER_S;
 	json_t *request = json_pack("{s:s, s:I, s:s, s:O*}", "jsonrpc", "2.0", "id", ++r->id,
 		"method", method, "params", params);
 	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -230,7 +231,7 @@ static int exchange(struct rpc *r, const char *method, json_t *params, json_t **
 static void say_message(json_t *error, json_t *data)
 {
 	const char *param = get_text(data, "param"), *expected = get_text(data, "expected");
-	bool option = *param && *expected && strcmp(param, "file") != 0;
+	bool option = *param && *expected && strcmp(param, "file") != 0 && strcmp(param, "to") != 0;
 
 	if (!option) {
 		fprintf(stderr, "posternctl: %s\n", get_text(error, "message"));
@@ -242,7 +243,7 @@ static void say_message(json_t *error, json_t *data)
 	fprintf(stderr, " must be %s\n", expected);
 }
 
-static void say_error(struct tool *t, json_t *error)
+void rpc_say_error(struct tool *t, json_t *error)
 {
 	json_t *data = json_object_get(error, "data"), *list, *item;
 	const char *key;
@@ -266,12 +267,12 @@ static void say_error(struct tool *t, json_t *error)
 	}
 }
 
-int rpc_call(struct tool *t, const char *method, json_t *params, json_t **result)
+int rpc_ask(struct tool *t, const char *method, json_t *params, json_t **result, json_t **error)
 {
-	json_t *answer = NULL, *error;
+	json_t *answer = NULL;
 	int rc = exchange(t->rpc, method, params, &answer);
 
-	*result = NULL;
+	*result = *error = NULL;
 	if (rc == -ETIMEDOUT || rc == -EAGAIN) {
 		fprintf(stderr, "posternctl: the daemon on %s did not answer in time\n", t->socket);
 	} else if (rc == -ECONNRESET || rc == -EPIPE) {
@@ -286,18 +287,27 @@ int rpc_call(struct tool *t, const char *method, json_t *params, json_t **result
 		json_decref(answer);
 		return EXIT_UNREACHABLE;
 	}
-	error = json_object_get(answer, "error");
-	if (error != NULL) {
-		say_error(t, error);
+	*error = json_incref(json_object_get(answer, "error"));
+	if (*error != NULL)
 		/* such an answer may be the daemon's last word: too many clients */
 		disconnect(t->rpc);
-	} else {
+	else
 		*result = json_incref(json_object_get(answer, "result"));
-	}
 	json_decref(answer);
-	if (*result == NULL && error == NULL)
-		fprintf(stderr, "posternctl: the daemon's answer has no result\n");
+	if (*result == NULL && *error == NULL)
+		*error = json_pack("{s:s}", "message", "the daemon's answer has no result");
 	return *result ? EXIT_OK : EXIT_ANSWER;
+}
+
+int rpc_call(struct tool *t, const char *method, json_t *params, json_t **result)
+{
+	json_t *error;
+	int rc = rpc_ask(t, method, params, result, &error);
+
+	if (rc == EXIT_ANSWER)
+		rpc_say_error(t, error);
+	json_decref(error);
+	return rc;
 }
 
 json_t *rpc_quiet(struct tool *t, const char *method, json_t *params)

@@ -12,6 +12,11 @@ void rpc_free(struct rpc *r);
 /* Calls a method; params may be NULL (not taken over). *result is a new reference. EXIT_OK, or
  * EXIT_UNREACHABLE or EXIT_ANSWER after an error message (with --json the error object). */
 int rpc_call(struct tool *t, const char *method, json_t *params, json_t **result);
+/* The same, but when the daemon answers with an error (EXIT_ANSWER), that is *error, a new
+ * reference, and nothing is said. */
+int rpc_ask(struct tool *t, const char *method, json_t *params, json_t **result, json_t **error);
+/* Says it as rpc_call does. */
+void rpc_say_error(struct tool *t, json_t *error);
 /* The same without a word about errors: for completion. NULL when there is no answer. */
 json_t *rpc_quiet(struct tool *t, const char *method, json_t *params);
 

@@ -33,6 +33,7 @@ enum value {
 	VALUE_PROTO,
 	VALUE_REASON,
 	VALUE_FRAGMENT,
+	VALUE_ROUTE_TYPE,
 	VALUE_FILE
 };
 
@@ -74,6 +75,10 @@ int prompt_script(struct tool *t); /* commands from standard input */
 int cmd_version(struct tool *t, const struct args *args);
 int cmd_ports(struct tool *t, const struct args *args);
 int cmd_routes(struct tool *t, const struct args *args);
+int cmd_route_add(struct tool *t, const struct args *args);
+int cmd_route_delete(struct tool *t, const struct args *args);
+int cmd_route_replace(struct tool *t, const struct args *args);
+int cmd_route_load(struct tool *t, const struct args *args);
 int cmd_neighbours(struct tool *t, const struct args *args);
 int cmd_filter(struct tool *t, const struct args *args);
 int cmd_filter_test(struct tool *t, const struct args *args);

@@ -124,6 +124,7 @@ struct app {
 	char *note[NOTES_MAX];
 	unsigned n_notes;
 	uint64_t link_polled_ms;
+	int link_fd; /* link.c: to ask the kernel; 0: not yet */
 	bool eal, launched;
 	uint64_t punts_unknown; /* packets the control core could not use */
 };
@@ -151,6 +152,12 @@ void ports_stop(struct app *a);
 uint16_t ports_data_room(const struct conf *conf);
 /* Looks at every port's link, and tells the neighbours of changes. */
 void ports_poll_links(struct app *a);
+
+/* --- link.c */
+
+/* Has the configured port a link? 0, or -errno: nobody knows. */
+int ports_link(struct app *a, unsigned port, bool *up);
+void ports_link_fini(struct app *a);
 
 /* --- build.c: conf -> tables */
 

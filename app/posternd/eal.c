@@ -141,6 +141,23 @@ static uint64_t filter_memory(const struct conf *c)
 	return 192 + n4 / 140 + RTE_MIN(n6, 1000u) / 3 + n6 / 100;
 }
 
+/* MiB for both copies of the routes (route_fib.c): a table of 32 each for IPv4 and IPv6, which is
+ * of 64 where many IPv6 prefixes are long, and what a route takes, with room for an eighth more. */
+static uint64_t route_memory(const struct conf *c)
+{
+	uint64_t n4 = 0, n6 = 0;
+	bool has6 = false;
+
+	for (uint32_t i = 0; i < c->n_routes; i++) {
+		n4 += addr_is4(&c->routes[i].to.addr);
+		n6 += !addr_is4(&c->routes[i].to.addr);
+	}
+	for (unsigned i = 0; i < c->n_ifaces; i++)
+		for (unsigned k = 0; k < c->ifaces[i].n_addrs; k++)
+			has6 |= !addr_is4(&c->ifaces[i].addrs[k].addr);
+	return 68 + (n6 || has6 ? 68 : 0) + (n6 > 5000 ? 64 : 0) + n4 / 950 + n6 / 230;
+}
+
 /* On how many sockets there will be ports. The kernel knows before EAL does; what it does not name
  * counts as one. */
 static unsigned port_sockets(const struct conf *c)
@@ -174,8 +191,8 @@ static uint32_t choose_memory(struct app *a)
 
 	if (c->system.memory_mb)
 		return c->system.memory_mb;
-	mb += 160 + a->n_workers * 8;
-	mb += filter_memory(c);
+	mb += 96 + a->n_workers * 8;
+	mb += route_memory(c) + filter_memory(c);
 	if (mb > ram_mb() / 2)
 		mb = ram_mb() / 2;
 	return (uint32_t)mb;

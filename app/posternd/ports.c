@@ -301,16 +301,17 @@ int boot_ports(struct app *a)
 		if (boot_port(a, i) < 0)
 			return -1;
 	for (unsigned i = 0; i < a->conf->n_ports; i++) {
-		struct rte_eth_link link = {0};
+		bool up = false;
 
-		rte_eth_link_get_nowait(a->port[i].id, &link);
-		a->shared.link_up[a->port[i].id] = link.link_status;
+		(void)ports_link(a, i, &up);
+		a->shared.link_up[a->port[i].id] = up;
 	}
 	return 0;
 }
 
 void ports_stop(struct app *a)
 {
+	ports_link_fini(a);
 	for (unsigned i = 0; a->eal && i < a->conf->n_ports; i++) {
 		uint16_t id;
 
@@ -331,16 +332,13 @@ void ports_poll_links(struct app *a)
 	a->link_polled_ms = now;
 	for (unsigned i = 0; i < a->conf->n_ports; i++) {
 		uint16_t id = a->port[i].id;
-		struct rte_eth_link link = {0};
+		bool up;
 
-		if (rte_eth_link_get_nowait(id, &link) < 0)
+		if (ports_link(a, i, &up) < 0 || up == atomic_load(&a->shared.link_up[id]))
 			continue;
-		if (link.link_status == atomic_load(&a->shared.link_up[id]))
-			continue;
-		atomic_store(&a->shared.link_up[id], link.link_status);
+		atomic_store(&a->shared.link_up[id], up);
 		a->routing.link_changed = true;
-		log_info("port %s: link %s", a->conf->ports[i].name,
-			link.link_status ? "up" : "down");
-		neigh_link(a, id, link.link_status);
+		log_info("port %s: link %s", a->conf->ports[i].name, up ? "up" : "down");
+		neigh_link(a, id, up);
 	}
 }

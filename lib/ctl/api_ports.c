@@ -20,13 +20,14 @@ static struct port_counters sum(const struct ctl_env *env, uint16_t port)
 	return all;
 }
 
-static json_t *link_json(uint16_t port)
+/* up: what the daemon found, which knows more than some drivers. */
+static json_t *link_json(uint16_t port, bool up)
 {
 	struct rte_eth_link link = {0};
 
 	if (!rte_eth_dev_is_valid_port(port) || rte_eth_link_get_nowait(port, &link) < 0)
 		return json_pack("{s:s}", "state", "unknown");
-	if (link.link_status == RTE_ETH_LINK_DOWN)
+	if (link.link_status == RTE_ETH_LINK_DOWN || !up)
 		return json_pack("{s:s}", "state", "down");
 	return json_pack("{s:s, s:o, s:s}", "state", "up", "speed_mbps",
 		link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN || link.link_speed == 0
@@ -60,6 +61,7 @@ static json_t *interfaces_of(const struct ports *ports, uint16_t port)
 static json_t *port_json(
 	const struct ctl_env *env, const struct root *root, const struct ctl_port *p)
 {
+	bool up = p->id < PORTS_MAX && atomic_load(&env->shared->link_up[p->id]);
 	struct port_counters c = sum(env, p->id);
 	json_t *mac = p->id < PORTS_MAX ? text_json_mac(root->ports->port[p->id].mac.addr_bytes)
 					: json_null();
@@ -70,7 +72,7 @@ static json_t *port_json(
 		"device", text_json(p->device),                  //
 		"id", p->id,                                     //
 		"mac", mac,                                      //
-		"link", link_json(p->id),                        //
+		"link", link_json(p->id, up),                    //
 		"rx_packets", api_u64(c.rx_packets),             //
 		"rx_bytes", api_u64(c.rx_bytes),                 //
 		"tx_packets", api_u64(c.tx_packets),             //

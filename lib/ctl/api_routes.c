@@ -29,6 +29,18 @@ static json_t *route_json(struct ctl_env *env, const struct root *root, const st
 		routing_set_hops(env->routes, root, r->hops));
 }
 
+/* What the lookup tables take, on the first page. */
+static json_t *with_tables(struct ctl_env *env, json_t *result)
+{
+	struct route_db_stats s = route_db_stats(env->routes);
+
+	if (json_integer_value(json_object_get(result, "offset")) == 0)
+		json_object_set_new(result, "tables",
+			json_pack("{s:o, s:I}", "bytes", api_u64(s.bytes), "made_anew",
+				(json_int_t)s.rebuilds));
+	return result;
+}
+
 static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 {
 	const struct root *root = api_root(env, error);
@@ -51,7 +63,7 @@ static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 			api_page_add(&page, entry, 100 + hops * 120);
 		}
 	}
-	return api_page_end(&page, "routes");
+	return with_tables(env, api_page_end(&page, "routes"));
 }
 
 static const struct api_param param[] = {API_PAGE_PARAMS, {.name = NULL}};

@@ -27,9 +27,9 @@ void flow_cache_follow(struct flow_cache *c, const struct root *root)
 {
 	uint32_t neigh = atomic_load_explicit(&root->neigh->epoch, memory_order_acquire);
 
-	if (likely(c->root == root->generation && c->neigh == neigh))
+	if (likely(c->root == root->serial && c->neigh == neigh))
 		return;
-	c->root = root->generation;
+	c->root = root->serial;
 	c->neigh = neigh;
 	if (++c->serial != 0)
 		return;

@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct flow6) == 64, "a cache line");
 
 struct flow_cache {
 	uint32_t serial;      /* of the entries that are good; never 0 */
-	uint32_t root, neigh; /* that serial was made for: root->generation, epoch of the table */
+	uint32_t root, neigh; /* that serial was made for: root->serial, epoch of the table */
 	uint64_t learned;     /* entries written: rises only */
 	struct flow4 set4[1u << FLOW4_BITS][2] __rte_cache_aligned;
 	struct flow6 set6[1u << FLOW6_BITS][2] __rte_cache_aligned;

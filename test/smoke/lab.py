@@ -333,6 +333,11 @@ class Daemon:
             self.path.write_text(conf)
         return self.rpc("config.reload")
 
+    def settle_routes(self):
+        """Waits until routes have followed what links did: a change of routes comes after that."""
+        self.rpc("route.add", to="203.0.199.0/24", type="blackhole")
+        self.rpc("route.delete", to="203.0.199.0/24")
+
     # --- the end
 
     def disconnect(self):
