@@ -17,11 +17,14 @@ ports = (
     {{ name = "out"; device = "{tx}"; }}
 );
 interfaces = (
-    {{ name = "in"; zone = "secure"; addresses = [ "10.1.0.254/16" ]; }},
-    {{ name = "out"; addresses = [ "10.3.0.254/24" ]; }}
+    {{ name = "in"; zone = "secure"; addresses = [ "10.1.0.254/16", "2001:db8:a01::fe/48" ];
+        dad-transmits = 0; }},
+    {{ name = "out"; addresses = [ "10.3.0.254/24", "2001:db8:a03::fe/64" ]; dad-transmits = 0; }}
 );
-routes = ( {{ to = "10.2.0.0/16"; via = "10.3.0.1"; }} );
-neighbours = ( {{ interface = "out"; address = "10.3.0.1"; mac = "02:00:00:00:00:22"; }} );
+routes = ( {{ to = "10.2.0.0/16"; via = "10.3.0.1"; }},
+    {{ to = "2001:db8:a02::/48"; via = "2001:db8:a03::1"; }}{routes} );
+neighbours = ( {{ interface = "out"; address = "10.3.0.1"; mac = "02:00:00:00:00:22"; }},
+    {{ interface = "out"; address = "2001:db8:a03::1"; mac = "02:00:00:00:00:23"; }} );
 filter = {{ files = [ "rules" ]; }};
 control = {{ socket = "control.sock"; }};
 """
@@ -54,7 +57,8 @@ class Control:
 
 
 class Daemon:
-    def __init__(self, bench, feed, rules_max):
+    def __init__(self, bench, feed, rules_max, routes="", more_mb=0):
+        """routes: more of them, as the configuration writes them, and the memory for them."""
         self.bench, self.feed = bench, feed
         self.folder = bench.work
         pcap = feeds.write(feed, bench.tool("bench/pipeline/flowpcap"), self.folder)
@@ -62,7 +66,8 @@ class Daemon:
         self.write_rules(1, False, 1)
         (self.folder / "bench.conf").write_text(CONFIG.format(
             worker=bench.worker, control=bench.control, burst=bench.burst, mbufs=feed.mbufs,
-            memory=memory_mb(feed.mbufs, rules_max), rx=rx, tx=tx))
+            memory=memory_mb(feed.mbufs, rules_max) + more_mb, rx=rx, tx=tx,
+            routes=routes))
         self.log = open(self.folder / "posternd.log", "w+")
         self.process = machine.start([bench.tool("app/posternd/posternd"), "-c", "bench.conf"],
                                      cwd=self.folder, stderr=self.log)
@@ -103,7 +108,8 @@ class Daemon:
     def write_rules(self, n, split, seed):
         argv = [self.bench.tool("bench/rulegen/rulegen"), "--rules", str(n), "--seed", str(seed)]
         with open(self.folder / "rules", "wb") as out:
-            subprocess.run(argv + ["--split"] * split, stdout=out, check=True)
+            subprocess.run(argv + ["--split"] * split + ["--ip6"] * self.feed.ip6, stdout=out,
+                           check=True)
 
     def use_rules(self, n, split=False, seed=1):
         """Reloads with such a list; what the compiler says of it, and how long it took."""

@@ -15,6 +15,7 @@ class Feed:
     flows: int
     mbufs: int     # buffers of the program under test; the pcap device keeps one per frame
     title: str
+    ip6: bool = False
 
 
 FEEDS = {f.name: f for f in (
@@ -22,6 +23,9 @@ FEEDS = {f.name: f for f in (
     Feed("imix", "imix", IMIX_BYTES, 1024, 16383, "IMIX"),
     Feed("1438", "1438", 1438, 1024, 16383, "1,438 bytes"),
     Feed("64-many", "64", 64, 16384, 32767, "64 bytes, 16,384 flows"),
+    # the shortest frame that holds IPv6 and UDP
+    Feed("ip6", "66", 66, 1024, 16383, "IPv6, 66 bytes", True),
+    Feed("ip6-1438", "1438", 1438, 1024, 16383, "IPv6, 1,438 bytes", True),
 )}
 
 
@@ -30,7 +34,7 @@ def write(feed, flowpcap, work):
     if not path.exists():
         with open(path, "wb") as out:
             subprocess.run([flowpcap, "--size", feed.size, "--flows", str(feed.flows),
-                            "--mac", PCAP_MAC], stdout=out, check=True)
+                            "--mac", PCAP_MAC] + ["--ip6"] * feed.ip6, stdout=out, check=True)
     return path
 
 

@@ -16,6 +16,7 @@ import machine
 import plot
 import reload as reloads
 import report
+import routes
 import testpmd
 from daemon import Daemon, memory_mb
 from feed import FEEDS
@@ -58,6 +59,7 @@ def options(argv):
     p.add_argument("--pairs", type=int, metavar="N",
                    help="windows with and without a reload under load; twice the rounds")
     p.add_argument("--no-reload", action="store_true", help="leave out the reloads under load")
+    p.add_argument("--no-routes", action="store_true", help="leave out the many routes")
     p.add_argument("--seconds", type=float, default=1.5, help="one measurement; 1.5")
     p.add_argument("--burst", type=int, default=64,
                    help="burst-packets of posternd and burst of testpmd; 64")
@@ -80,6 +82,7 @@ def options(argv):
     o.sizes = o.sizes or (["64", "imix"] if quick else list(FEEDS))
     o.rules = o.rules or ((1, 10, 1000) if quick else RULES)
     o.pairs = 0 if o.no_reload else o.pairs or 2 * o.rounds
+    o.routes = 0 if quick or o.no_routes else o.rounds
     return o
 
 
@@ -154,6 +157,9 @@ def measure(bench, o, say):
     if o.pairs:
         with lock:
             data["reload"] = reloads.measure(bench, FEEDS["64"], o.pairs, say)
+    if o.routes:
+        with lock:
+            data["routes"] = routes.measure(bench, o.routes, o.seconds, say)
     ticks = (time.monotonic() - begin) * os.sysconf("SC_CLK_TCK") * len(machine.ALL_CPUS)
     data["steal_percent"] = round(100 * (machine.steal_ticks() - steal) / ticks, 2)
     return data
@@ -202,7 +208,10 @@ def run(o):
     bench.work = machine.work_folder()
     try:
         most = max(memory_mb(FEEDS[f].mbufs, max(o.rules)) for f in o.sizes)
-        pages = machine.Hugepages(bench.work, max(most, memory_mb(16383, reloads.RULES)) + 64)
+        most = max(most, memory_mb(16383, reloads.RULES))
+        if o.routes:
+            most = max(most, memory_mb(16383, 1) + routes.MORE_MB)
+        pages = machine.Hugepages(bench.work, most + 64)
         os.sched_setaffinity(0, {bench.control})
         data = measure(bench, o, say)
     finally:

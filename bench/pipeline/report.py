@@ -1,5 +1,6 @@
 """The closing tables, readable in a terminal and as Markdown."""
 
+import routes
 import targets
 from feed import FEEDS
 from reload import gaps
@@ -96,6 +97,19 @@ def reload(result):
                           f"{r['in_hand_before']} before, {r['in_hand_after']} after.")
 
 
+def many_routes(result):
+    r = result.data.get("routes")
+    if not r:
+        return ""
+    rows = [[FEEDS[feed].title, spread(routes.cycles(r, feed, False)),
+             spread(routes.cycles(r, feed, True)), spread(routes.ratios(r, feed), 2)]
+            for feed in r["feeds"]]
+    return table(["cycles per packet", "10 routes",
+                  f"{r['ip4']:,} of IPv4 and {r['ip6']:,} of IPv6", "ratio"], rows) + (
+        f"\n\nFrom the start of the daemon to the first packet with the many routes: "
+        f"{routes.ready(r):.1f} s.")
+
+
 def target_lines(result):
     return table(["target", "limit", "found (median, spread)", ""],
                  [[t["target"], t["limit"], t["found"], "reached" if t["reached"] else "MISSED"]
@@ -113,5 +127,5 @@ def machine_line(result):
 
 def text(result):
     parts = [machine_line(result), forwarding(result), rules(result), nodes(result), lists(result),
-             reload(result), target_lines(result)]
+             reload(result), many_routes(result), target_lines(result)]
     return "\n\n".join(p for p in parts if p)

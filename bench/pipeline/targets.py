@@ -1,10 +1,13 @@
 """What the bench holds posternd to. Ratios and differences within one run, never times."""
 
 import reload as reloads
+import routes
 from stats import median, spread
 
 WIRE_RATIO = 1.9
 THOUSAND_ABOVE = 100
+IP6_RATIO = 1.15
+ROUTES_RATIO = 1.3
 HUNDRED_THOUSAND_RATIO = 3
 GAP_RATIO = 2
 
@@ -65,6 +68,23 @@ def _reload(result):
                 reloads.ratio(r) <= GAP_RATIO)
 
 
+def _ip6(result):
+    if not (result.rounds("64", 1, False) and result.rounds("ip6", 1, False)):
+        return
+    ratio = [a / b for a, b in zip(result.cycles("ip6", 1), result.cycles("64", 1))]
+    yield _line("IPv6, one rule, 66 bytes: cycles per packet over IPv4's at 64", f"≤ {IP6_RATIO}",
+                spread(ratio, 2), median(ratio) <= IP6_RATIO)
+
+
+def _routes(result):
+    r = result.data.get("routes")
+    for feed in r["feeds"] if r else ():
+        ratio = routes.ratios(r, feed)
+        yield _line(f"{r['ip4']:,} and {r['ip6']:,} routes, feed {feed}: cycles per packet over "
+                    "those with ten", f"≤ {ROUTES_RATIO}", spread(ratio, 2),
+                    median(ratio) <= ROUTES_RATIO)
+
+
 def check(result):
-    return [line for part in (_forward, _thousand, _hundred_thousand, _reload)
+    return [line for part in (_forward, _thousand, _hundred_thousand, _reload, _ip6, _routes)
             for line in part(result)]
