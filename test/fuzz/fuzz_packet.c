@@ -27,7 +27,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			      "{ name = \"dmz\"; port = \"p2\"; directed-broadcast = true;"
 			      "  addresses = [\"172.16.0.1/24\", \"" DMZ6 "/64\"]; },"
 			      "{ name = \"v10\"; port = \"p2\"; vlan = 10; urpf = \"strict\";"
-			      "  addresses = [\"10.10.0.1/24\"]; }",
+			      "  addresses = [\"10.10.0.1/24\"]; },"
+			      "{ name = \"q\"; port = \"p2\"; outer-vlan = 100; vlan = 10;"
+			      "  addresses = [\"10.11.0.1/24\", \"2001:db8:b::1/64\"]; }",
 		.routes = "{ to = \"203.0.113.0/24\"; via = [\"192.0.2.254\", \"172.16.0.2\"]; },"
 			  "{ to = \"8.0.0.0/8\"; type = \"prohibit\"; }",
 		.rules = "{ action = \"deny\"; proto = \"tcp\"; dport = \"lt 70\"; log = true; },"
@@ -55,7 +57,8 @@ static void put_frame(const uint8_t *bytes, unsigned len, uint8_t how)
 	f.len = len;
 	if (how & 32 && len >= 6)
 		memcpy(f.b, mac.b, 6);
-	l2 = len > 16 && f.b[12] == 0x81 && f.b[13] == 0 ? 18 : 14;
+	for (l2 = 14; l2 < 22 && len > l2 + 2 && (f.b[l2 - 2] == 0x81 || f.b[l2 - 2] == 0x88);)
+		l2 += 4;
 	if (how & 16 && len >= l2 + 20 && len >= l2 + (f.b[l2] & 15u) * 4 && (f.b[l2] & 15) >= 5)
 		frame_fix_ip(&f, l2);
 	rig_put(port, &f);

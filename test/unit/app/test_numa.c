@@ -51,7 +51,7 @@ static void nobody_says(void **state)
 	n = plan((int[]){-1}, 1, -1);
 	assert_int_equal(n.n, 1);
 	assert_int_equal(n.tables, 0);
-	n = plan(NULL, 0, 0);
+	n = plan((int[]){0}, 0, 0);
 	assert_int_equal(n.n, 1);
 }
 
