@@ -26,14 +26,16 @@ struct tables {
 	struct acl_build_stats acl_stats;
 };
 
-/* RELOAD_WAIT: for the routes to be left alone by others. */
+/* RELOAD_WAIT: for the routes to be left alone by others. RELOAD_SWEEP: the builder frees the
+ * configuration that is no longer used, which takes its time when it is a large one. */
 enum reload_stage {
 	RELOAD_IDLE,
 	RELOAD_CHECK,
 	RELOAD_READ,
 	RELOAD_WAIT,
 	RELOAD_ROUTES,
-	RELOAD_GRACE
+	RELOAD_GRACE,
+	RELOAD_SWEEP
 };
 
 struct route_plan; /* routes.c */
@@ -45,6 +47,8 @@ struct reload { /* reload.c */
 	struct tables *next, *old;
 	struct errs errs;
 	struct route_plan *plan;
+	struct conf *swept; /* for the builder to free */
+	int status;         /* what is answered then */
 	char why[512];
 	uint64_t token; /* RCU, in RELOAD_GRACE */
 	bool drained;   /* events of the old generation were read */

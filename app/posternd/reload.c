@@ -66,6 +66,12 @@ static void build(struct app *a)
 		errs_add(&r->errs, path, 0, "routes", "%s", r->why);
 }
 
+static void sweep(struct reload *r)
+{
+	conf_free(r->swept);
+	r->swept = NULL;
+}
+
 static void *builder(void *arg)
 {
 	struct app *a = arg;
@@ -85,6 +91,8 @@ static void *builder(void *arg)
 			break;
 		if (r->stage == RELOAD_CHECK)
 			conf_free(read_conf(a, r->check_path));
+		else if (r->stage == RELOAD_SWEEP)
+			sweep(r);
 		else
 			build(a);
 		if (write(r->ready_fd, &one, sizeof(one)) < 0)
@@ -142,12 +150,12 @@ static void refuse(struct app *a)
 		neigh_db_ports(a->neigh, a->tables->ports, control_now_ms());
 	tables_free(r->next);
 	route_plan_free(r->plan);
-	conf_free(r->conf);
 	r->next = NULL;
 	r->plan = NULL;
+	r->swept = r->conf;
 	r->conf = NULL;
-	r->stage = RELOAD_IDLE;
-	answer(a, -EINVAL);
+	r->status = -EINVAL;
+	give_work(r, RELOAD_SWEEP);
 }
 
 bool reload_wants_routes(struct app *a)
@@ -208,7 +216,7 @@ static void swap(struct app *a)
 		a->ctl_port[i].device = a->conf->ports[i].device;
 	}
 	apply_rest(a, a->conf);
-	conf_free(old);
+	r->swept = old;
 	route_plan_free(r->plan);
 	r->plan = NULL;
 	r->token = rte_rcu_qsbr_start(a->shared.qsv);
@@ -248,12 +256,16 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
 	if (read(fd, &n, sizeof(n)) < 0)
 		return;
-	if (r->stage == RELOAD_CHECK)
+	if (r->stage == RELOAD_CHECK) {
 		checked(a);
-	else if (r->errs.n_errors)
+	} else if (r->stage == RELOAD_SWEEP) {
+		r->stage = RELOAD_IDLE;
+		answer(a, r->status);
+	} else if (r->errs.n_errors) {
 		refuse(a);
-	else
+	} else {
 		r->stage = RELOAD_WAIT;
+	}
 }
 
 static void counter_freed(void *arg, uint32_t id)
@@ -282,8 +294,8 @@ void reload_tick(struct app *a)
 	acl_counters_retire(a->counters, r->old->acl, a->tables->acl, counter_freed, a);
 	tables_free(r->old);
 	r->old = NULL;
-	r->stage = RELOAD_IDLE;
-	answer(a, 0);
+	r->status = 0;
+	give_work(r, RELOAD_SWEEP);
 }
 
 /* Gives the builder its first work; or says that it is busy. */
@@ -350,6 +362,7 @@ void reload_fini(struct app *a)
 	tables_free(r->next);
 	route_plan_free(r->plan);
 	conf_free(r->conf);
+	conf_free(r->swept);
 	errs_fini(&r->errs);
 	if (a->ready)
 		event_free(a->ready);
