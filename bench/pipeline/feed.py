@@ -22,7 +22,7 @@ FEEDS = {f.name: f for f in (
     Feed("64", "64", 64, 1024, 16383, "64 bytes"),
     Feed("imix", "imix", IMIX_BYTES, 1024, 16383, "IMIX"),
     Feed("1438", "1438", 1438, 1024, 16383, "1,438 bytes"),
-    Feed("64-many", "64", 64, 16384, 32767, "64 bytes, 16,384 flows"),
+    Feed("64-many", "64", 64, 131072, 147455, "64 bytes, 131,072 flows"),
     # the shortest frame that holds IPv6 and UDP
     Feed("ip6", "66", 66, 1024, 16383, "IPv6, 66 bytes", True),
     Feed("ip6-1438", "1438", 1438, 1024, 16383, "IPv6, 1,438 bytes", True),

@@ -72,7 +72,8 @@ void flow_cache_learn(struct worker *w, const struct meta *meta)
 	struct flow_way way;
 	bool ack = meta->proto == IPPROTO_TCP && meta->tcp_flags & RTE_TCP_ACK_FLAG;
 
-	if (c == NULL || meta->flags & (META_OURS | META_EXEMPT | META_L2_GROUP | META_WAITED) ||
+	if (c == NULL || c->rest > 0 ||
+		meta->flags & (META_OURS | META_EXEMPT | META_L2_GROUP | META_WAITED) ||
 		meta->frag != PACKET_WHOLE || meta->scope != RULE_ROUTE)
 		return;
 	in = &acl->verdict[meta->verdict_in];

@@ -17,6 +17,13 @@
 #define FLOW4_BITS 15 /* sets of two entries, a cache line: 2 MiB */
 #define FLOW6_BITS 14 /* sets of two entries, two cache lines: 2 MiB */
 
+/* Where most packets are of new flows (a scan, a flood), looking them up and learning them would
+ * cost a third more than it saves: the cache is then left alone for a while. The judgement looks
+ * back over twice as many packets as there are entries, so that any number of flows that fits is
+ * found. */
+#define FLOW_JUDGE_AFTER 131072
+#define FLOW_REST 1048576 /* packets */
+
 struct worker;
 
 /* What the cache says of a flow. */
@@ -41,9 +48,11 @@ struct flow6 {
 _Static_assert(sizeof(struct flow6) == 64, "a cache line");
 
 struct flow_cache {
-	uint32_t serial;      /* of the entries that are good; never 0 */
-	uint32_t root, neigh; /* that serial was made for: root->serial, epoch of the table */
-	uint64_t learned;     /* entries written: rises only */
+	uint32_t serial;       /* of the entries that are good; never 0 */
+	uint32_t root, neigh;  /* that serial was made for: root->serial, epoch of the table */
+	uint32_t seen, missed; /* packets since the last judgement */
+	uint32_t rest;         /* packets yet to go the long way, unlearned */
+	uint64_t learned;      /* entries written: rises only */
 	struct flow4 set4[1u << FLOW4_BITS][2] __rte_cache_aligned;
 	struct flow6 set6[1u << FLOW6_BITS][2] __rte_cache_aligned;
 };

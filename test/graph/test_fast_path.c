@@ -297,9 +297,40 @@ static void neighbour_changes(void **state)
 	rig_mark();
 }
 
+/* Where nearly all packets are new, the cache is left alone, and looked at again later. */
+static void rests_in_a_flood(void **state)
+{
+	static struct packet p;
+	static struct outcome o;
+	struct flow_cache *c = rig->worker[0]->flow_cache;
+	uint64_t learned, slow;
+
+	rig_reload(&worlds[0]);
+	flow4(&p, 5); /* permitted, and not logged */
+	send_one(&p, &o);
+	c->seen = FLOW_JUDGE_AFTER - 1;
+	c->missed = FLOW_JUDGE_AFTER - 1;
+	send_one(&p, &o);
+	assert_int_equal(c->rest, FLOW_REST);
+	learned = c->learned;
+	slow = node_packets("eth_input");
+	send_one(&p, &o);
+	assert_int_equal(node_packets("eth_input"), slow + 1);
+	assert_int_equal(c->learned, learned);
+	assert_int_equal(c->rest, FLOW_REST - 1);
+	c->rest = 0;
+	c->seen = FLOW_JUDGE_AFTER - 1;
+	c->missed = FLOW_JUDGE_AFTER / 2;
+	send_one(&p, &o);
+	assert_int_equal(c->rest, 0);
+	assert_int_equal(c->seen, 0);
+	rig_mark();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(same_as_all_nodes), TEST(neighbour_changes)};
+	const struct CMUnitTest tests[] = {
+		TEST(same_as_all_nodes), TEST(neighbour_changes), TEST(rests_in_a_flood)};
 	const char *text = getenv("POSTERN_SEED");
 	int ret;
 

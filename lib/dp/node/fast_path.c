@@ -323,16 +323,32 @@ static inline bool forward(
 _Static_assert(offsetof(struct flow_way, counter_out) == offsetof(struct flow_way, counter_in) + 4,
 	"one word");
 
+static void judge(struct flow_cache *c, const uint16_t next[], unsigned n)
+{
+	c->seen += n;
+	for (unsigned i = 0; i < n; i++)
+		c->missed += next[i] != NEXT_PORT_TX;
+	if (likely(c->seen < FLOW_JUDGE_AFTER))
+		return;
+	c->rest = c->missed > c->seen / 4 * 3 ? FLOW_REST : 0;
+	c->seen = 0;
+	c->missed = 0;
+}
+
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
+	struct flow_cache *c = w->flow_cache;
 	struct arrival arrival = {.key = 0}; /* of no port: a frame has a segment */
 	struct burst b = {.index = NEIGH_NONE};
 	struct pending pending[AHEAD];
 	uint16_t next[WALK_PACKETS_MAX];
 
-	if (unlikely(w->flow_cache == NULL)) { /* tests hold one way against the other */
+	/* NULL: tests hold one way against the other */
+	if (unlikely(c == NULL || c->rest > 0)) {
+		if (c != NULL)
+			c->rest -= RTE_MIN(c->rest, (uint32_t)nb_objs);
 		rte_node_next_stream_move(graph, node, NEXT_ETH_INPUT);
 		return nb_objs;
 	}
@@ -349,6 +365,7 @@ static uint16_t process(
 					: NEXT_ETH_INPUT;
 	}
 	count(w->rule_counter, &b, 0);
+	judge(c, next, nb_objs);
 	node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
 }
