@@ -79,6 +79,9 @@ static int boot_shared(struct app *a)
 	s->idle_sleep_us = a->conf->system.idle_sleep_us;
 	/* old and new lists count side by side while a reload swaps them */
 	s->n_counters = 2 * RULES_MAX + 1;
+	s->reassembly_datagrams = (a->conf->reassembly.datagrams + a->n_workers - 1) / a->n_workers;
+	/* a quarter of all: who sends fragments and never the rest must not stop everybody */
+	s->reassembly_buffers = RTE_MAX(a->env.memory.mbufs / 4 / a->n_workers, 1u);
 	s->tsc_hz = rte_get_tsc_hz();
 	clock_gettime(CLOCK_REALTIME, &now);
 	s->wall_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;

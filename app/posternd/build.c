@@ -139,6 +139,15 @@ static struct ip6_policy policy6(const struct app *a, const struct conf *conf)
 	};
 }
 
+static struct reassembly_policy reassembly(const struct conf *conf)
+{
+	return (struct reassembly_policy){
+		.per_source = conf->reassembly.per_source,
+		.fragments = conf->reassembly.fragments,
+		.timeout_s = conf->reassembly.timeout_s,
+	};
+}
+
 static struct ip4_policy policy(const struct app *a, const struct conf *conf)
 {
 	static const uint8_t options[] = {
@@ -183,6 +192,7 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, char *why, s
 	neigh_db_ports(a->neigh, t->ports, control_now_ms());
 	t->root[0].ip4 = policy(a, conf);
 	t->root[0].ip6 = policy6(a, conf);
+	t->root[0].reassembly = reassembly(conf);
 	return t;
 }
 

@@ -201,7 +201,7 @@ static json_t *law_json(const struct ctl_env *env, uint64_t waiting)
 		in[0] += api_count(&s->received);
 		in[1] += api_count(&s->injected);
 		in[2] += api_count(&s->created);
-		waiting += api_count(&s->neigh_waiting);
+		waiting += api_count(&s->neigh_waiting) + api_count(&s->frag_waiting);
 		errors += api_count(&s->icmp_errors_sent);
 		limited += api_count(&s->icmp_errors_limited);
 	}

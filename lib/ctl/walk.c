@@ -108,7 +108,9 @@ static enum drop_reason lifetime_and_size(const struct walk *w, const struct ifa
 		return DROP_TTL_EXCEEDED;
 	if (w->length <= out->mtu)
 		return DROP_NONE;
-	return walk_is6(w) || w->df ? DROP_MTU_EXCEEDED : DROP_NEEDS_FRAGMENTATION;
+	/* what we make ourselves is cut */
+	return w->in != NULL && !w->answered && (walk_is6(w) || w->df) ? DROP_MTU_EXCEEDED
+								       : DROP_NONE;
 }
 
 /* What its sender is told of a packet that is too large. */
@@ -265,8 +267,6 @@ static enum drop_reason fate(const struct walk *w)
 
 	if (six && !usable(w, &w->p.dst))
 		return DROP_LOCAL_UNUSABLE;
-	if (w->p.frag != PACKET_WHOLE)
-		return DROP_LOCAL_FRAGMENT;
 	if (w->p.proto == (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return w->p.sport == (six ? ICMP6_ECHO : ICMP4_ECHO) ? DROP_NONE
 								     : DROP_LOCAL_ICMP_IGNORED;
@@ -280,6 +280,12 @@ static enum drop_reason local(struct walk *w, bool broadcast)
 {
 	enum drop_reason reason = broadcast ? DROP_IP4_BROADCAST : fate(w);
 
+	if (w->p.frag != PACKET_WHOLE && reason != DROP_IP4_BROADCAST &&
+		reason != DROP_LOCAL_UNUSABLE) {
+		walk_step(w, "local", DROP_NONE,
+			json_pack("{s:s}", "text", "This box waits for the rest of the datagram."));
+		return DROP_NONE;
+	}
 	if (reason == DROP_NONE && !turn_round(w))
 		reason = DROP_LOCAL_ICMP_IGNORED;
 	walk_step(w, "local", reason,

@@ -13,6 +13,7 @@ const struct node *const node_map[] = {
 	&node_handoff_rx,
 	&node_inject_rx,
 	&node_neigh_ready,
+	&node_reassemble_expire,
 	/* in */
 	&node_spread,
 	&node_fast_path,
@@ -24,6 +25,7 @@ const struct node *const node_map[] = {
 	&node_ip_route,
 	&node_acl_in,
 	/* for us, and what we answer */
+	&node_reassemble,
 	&node_ip_local,
 	&node_icmp4_echo,
 	&node_icmp6_echo,
@@ -70,6 +72,13 @@ int graph_register(void)
 	return 0;
 }
 
+/* The nodes that see a packet after ip_output has cut it. */
+static bool fragments_reach(const struct rte_node *node)
+{
+	return strcmp(node->name, node_port_tx.name) == 0 ||
+	       strcmp(node->name, node_drop_node.name) == 0;
+}
+
 int graph_init(struct worker *w)
 {
 	const char *pattern[RTE_DIM(node_map)];
@@ -91,8 +100,9 @@ int graph_init(struct worker *w)
 	rte_graph_foreach_node(count, off, w->graph, node)
 	{
 		*node_ctx(node) = (struct node_ctx){.worker = w};
-		/* twice a walk's packets, so that no stream grows later */
-		__rte_node_stream_alloc_size(w->graph, node, 2 * WALK_PACKETS_MAX);
+		/* room for all that a walk may bring, so that no stream grows later */
+		__rte_node_stream_alloc_size(w->graph, node,
+			2 * WALK_PACKETS_MAX + (fragments_reach(node) ? WALK_FRAGMENTS_MAX : 0));
 		node->realloc_count = 0;
 	}
 	return 0;

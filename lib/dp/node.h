@@ -10,6 +10,7 @@
 #include "wire/ip6.h"
 
 #include <rte_graph_worker.h>
+#include <rte_ip.h>
 
 #define WALKS_PER_TIMED 16 /* every so many walks, the cycles of each node are taken */
 
@@ -70,27 +71,47 @@ static inline void node_walk(struct rte_graph *graph, bool timed)
 	graph->tail = 0;
 }
 
-/* Sends n packets of objs (the node's own stream) on, packet i to next[i]. A burst that goes one
- * way moves as a whole. */
-static inline void node_send(struct rte_graph *graph, struct rte_node *node, void **objs,
+/* Sends n packets on, packet i to next[i]. */
+static inline void node_send_some(struct rte_graph *graph, struct rte_node *node, void **objs,
 	const uint16_t next[], unsigned n)
 {
-	uint16_t other = 0;
 	unsigned i, run;
 
-	if (unlikely(n == 0))
-		return;
-	for (i = 1; i < n; i++)
-		other |= next[i] ^ next[0];
-	if (likely(other == 0)) {
-		rte_node_next_stream_move(graph, node, next[0]);
-		return;
-	}
 	for (i = 0; i < n; i += run) {
 		for (run = 1; i + run < n && next[i + run] == next[i];)
 			run++;
 		rte_node_enqueue(graph, node, next[i], &objs[i], (uint16_t)run);
 	}
+}
+
+/* The same for all n packets of the node's own stream. A burst that goes one way moves as a whole.
+ */
+static inline void node_send(struct rte_graph *graph, struct rte_node *node, void **objs,
+	const uint16_t next[], unsigned n)
+{
+	uint16_t other = 0;
+
+	if (unlikely(n == 0))
+		return;
+	for (unsigned i = 1; i < n; i++)
+		other |= next[i] ^ next[0];
+	if (likely(other == 0))
+		rte_node_next_stream_move(graph, node, next[0]);
+	else
+		node_send_some(graph, node, objs, next, n);
+}
+
+/* Sum of the packet's bytes from the offset on, as the internet checksum has it, over all segments;
+ * all but the last have an even length. */
+static inline uint16_t node_sum(const struct rte_mbuf *m, unsigned at)
+{
+	uint16_t sum = 0;
+
+	if (likely(m->nb_segs == 1))
+		return rte_raw_cksum(
+			rte_pktmbuf_mtod_offset(m, const uint8_t *, at), m->data_len - at);
+	rte_raw_cksum_mbuf(m, at, m->pkt_len - at, &sum);
+	return sum;
 }
 
 /* Sends what a source put in its own stream (n packets) on, all one way. */

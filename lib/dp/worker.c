@@ -17,7 +17,7 @@ int worker_init(struct worker *w)
 	w->acl_memo = acl_memo_new(w->socket);
 	w->flow_cache = flow_cache_new(w->socket);
 	if (w->rule_counter == NULL || w->sample == NULL || w->neigh_wait == NULL ||
-		w->acl_memo == NULL || w->flow_cache == NULL) {
+		w->acl_memo == NULL || w->flow_cache == NULL || reassembly_new(w) < 0) {
 		worker_fini(w);
 		return -ENOMEM;
 	}
@@ -30,6 +30,7 @@ int worker_init(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+	reassembly_free(w);
 	flow_cache_free(w->flow_cache);
 	acl_memo_free(w->acl_memo);
 	neigh_wait_free(w->neigh_wait);
@@ -47,7 +48,11 @@ static void policy(struct worker *w)
 {
 	const struct ip4_policy *p = &w->root->ip4;
 	const struct ip6_policy *p6 = &w->root->ip6;
+	const struct reassembly_policy *r = &w->root->reassembly;
 	uint64_t hz = w->shared->tsc_hz;
+	struct frag_limits limits = {.per_source = r->per_source,
+		.fragments = r->fragments,
+		.timeout_tsc = r->timeout_s * hz};
 
 	/* bursts: a tenth of a second's worth */
 	bucket_init(&w->icmp_error, p->icmp_error_rate, p->icmp_error_rate / 10, hz, w->now_tsc);
@@ -60,6 +65,7 @@ static void policy(struct worker *w)
 	bucket_init(&w->log, p->log_rate, p->log_burst, hz, w->now_tsc);
 	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
 		bucket_init(&w->resolve[f], RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
+	frag_set_limits(reassembly_table(w), &limits);
 	w->policy_generation = w->root->generation;
 }
 
@@ -105,6 +111,7 @@ unsigned worker_walk(struct worker *w)
 		flow_cache_follow(w->flow_cache, w->root);
 	orders(w);
 	w->walk_packets = 0;
+	w->walk_fragments = 0;
 	node_walk(w->graph, w->stats.walks % WALKS_PER_TIMED == 0);
 	w->stats.walks++;
 	if (w->walk_packets) {

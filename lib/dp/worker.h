@@ -20,7 +20,8 @@
 #include <stdatomic.h>
 
 #define WORKER_RXQ_MAX 64
-#define WALK_PACKETS_MAX 256 /* of all sources in one walk: what nodes and streams hold */
+#define WALK_PACKETS_MAX 256    /* of all sources in one walk: what nodes and streams hold */
+#define WALK_FRAGMENTS_MAX 1024 /* made in one walk, beside those */
 #define SAMPLES_PER_REASON 4
 #define SAMPLE_BYTES 128
 #define GAP_SECONDS 64
@@ -36,6 +37,7 @@ struct dp_shared {
 	struct handoff handoff;
 	unsigned n_workers;
 	uint32_t n_counters; /* capacity of each worker's rule counters */
+	uint32_t reassembly_datagrams, reassembly_buffers; /* of each worker; set at boot */
 	uint64_t tsc_hz;
 	/* wall clock = wall_ns + (tsc - wall_tsc) / hz; set at boot */
 	uint64_t wall_ns, wall_tsc;
@@ -57,10 +59,11 @@ struct port_counters {
 struct worker_stats {
 	uint64_t received; /* from ports */
 	uint64_t injected; /* from the control core */
-	uint64_t created;  /* ICMP errors (their offender is dropped) */
+	/* ICMP errors (their offender is dropped); fragments but the first of a packet cut */
+	uint64_t created;
 	uint64_t sent;
 	uint64_t punted;
-	uint64_t absorbed; /* 0 while nothing is reassembled */
+	uint64_t absorbed; /* fragments but the first of a datagram put together */
 	uint64_t drops[DROP_N];
 	uint64_t handoff_out[HANDOFF_KINDS], handoff_in[HANDOFF_KINDS];
 	uint64_t icmp_errors_sent,
@@ -68,6 +71,8 @@ struct worker_stats {
 	uint64_t exempt; /* that the filter did not see: our own errors, neighbour discovery */
 	uint64_t log_left_out;
 	uint64_t neigh_waiting; /* packets that wait now (a gauge, part of in flight) */
+	uint64_t frag_waiting;  /* likewise: fragments of datagrams that are not whole yet */
+	uint64_t packets_cut;   /* packets sent as fragments */
 	uint64_t walks, busy_walks, busy_cycles, sleeps;
 	uint64_t orders;
 	struct port_counters port[PORTS_MAX];
@@ -100,6 +105,7 @@ struct txq {
 };
 
 struct neigh_wait; /* node/neigh_wait.c */
+struct reassembly; /* node/reassemble.c */
 
 struct worker {
 	/* read within the walk */
@@ -120,10 +126,12 @@ struct worker {
 	uint32_t policy_generation;            /* of the root the buckets were made from */
 	uint16_t ip_id;                        /* of packets that we make */
 	struct neigh_wait *neigh_wait;
+	struct reassembly *reassembly;
 	struct acl_memo *acl_memo;
 	struct flow_cache *flow_cache;
 	struct rte_graph *graph;
-	unsigned walk_packets; /* that sources put into this walk */
+	unsigned walk_packets;   /* that sources put into this walk */
+	unsigned walk_fragments; /* that ip_output made in this walk */
 
 	struct worker_stats stats;
 	struct drop_sample (*sample)[SAMPLES_PER_REASON]; /* [DROP_N] */

@@ -32,6 +32,11 @@ struct ip6_policy {
 	uint16_t neigh_queue;                     /* packets that wait per neighbour and worker */
 };
 
+struct reassembly_policy { /* of each worker's table */
+	uint32_t per_source;
+	uint16_t fragments, timeout_s;
+};
+
 struct root {
 	uint32_t generation; /* rises with each reload of the configuration, from 1 */
 	uint32_t serial;     /* rises with each swap, whatever changed: routes alone as well */
@@ -41,4 +46,5 @@ struct root {
 	const struct neigh_table *neigh;
 	struct ip4_policy ip4;
 	struct ip6_policy ip6;
+	struct reassembly_policy reassembly;
 };

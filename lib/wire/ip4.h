@@ -11,7 +11,8 @@
 #define IP4_MIN_HDR 20
 #define IP4_OPT_EOL 0
 #define IP4_OPT_NOP 1
-#define IP4_OPT_LSRR 131 /* RFC 791 section 3.1 */
+#define IP4_OPT_COPIED 128 /* the bit: repeated in every fragment */
+#define IP4_OPT_LSRR 131   /* RFC 791 section 3.1 */
 #define IP4_OPT_SSRR 137
 
 #define ICMP4_ECHO_REPLY 0

@@ -26,19 +26,30 @@ static uint64_t add(uint64_t sum, const uint8_t *p, unsigned len)
 	return sum;
 }
 
-uint16_t ip6_sum(
-	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, const void *l4, unsigned len)
+/* Both addresses, protocol and length, and what the sum is so far. */
+static uint16_t pseudo(
+	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, unsigned len, uint64_t sum)
 {
-	uint64_t sum = (uint64_t)htonl(len) + htonl(proto);
-
+	sum += (uint64_t)htonl(len) + htonl(proto);
 	sum = add(sum, src, 16);
 	sum = add(sum, dst, 16);
-	sum = add(sum, l4, len);
 	for (int i = 0; i < 2; i++)
 		sum = (sum & UINT32_MAX) + (sum >> 32);
 	for (int i = 0; i < 3; i++)
 		sum = (sum & UINT16_MAX) + (sum >> 16);
 	return (uint16_t)sum;
+}
+
+uint16_t ip6_sum(
+	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, const void *l4, unsigned len)
+{
+	return pseudo(src, dst, proto, len, add(0, l4, len));
+}
+
+uint16_t ip6_sum_of(
+	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, unsigned len, uint16_t sum)
+{
+	return pseudo(src, dst, proto, len, sum);
 }
 
 /* Bytes of the extension header of that kind that begins at p; 8 of it are there. */

@@ -117,6 +117,10 @@ static inline bool ip6_is_special(const uint8_t a[16])
 uint16_t ip6_sum(
 	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, const void *l4, unsigned len);
 
+/* The same where the sum of the bytes is known: a packet in several segments. */
+uint16_t ip6_sum_of(
+	const uint8_t src[16], const uint8_t dst[16], uint8_t proto, unsigned len, uint16_t sum);
+
 /* --- extension headers */
 
 enum ip6_chain_result {

@@ -361,7 +361,7 @@ static bool law(const struct worker_stats *s)
 
 	for (unsigned r = 0; r < DROP_N; r++)
 		dropped += s->drops[r];
-	flight = s->neigh_waiting;
+	flight = s->neigh_waiting + s->frag_waiting;
 	for (unsigned k = 0; k < HANDOFF_KINDS; k++)
 		flight += s->handoff_out[k] - s->handoff_in[k];
 	out = s->sent + s->punted + dropped + s->absorbed + flight;
@@ -389,7 +389,7 @@ static unsigned in_receive_rings(void)
 /* Buffers that rest somewhere on purpose. */
 static unsigned resting(const struct worker_stats *s)
 {
-	uint64_t n = s->neigh_waiting;
+	uint64_t n = s->neigh_waiting + s->frag_waiting;
 
 	for (unsigned i = 0; i < rig->n_workers; i++) {
 		n += rte_ring_count(rig->worker[i]->link.punt.ring);

@@ -397,6 +397,90 @@ void frame6_icmp_error(
 	frame6_fix_l4(out, 58, at + 40);
 }
 
+/* The options that every fragment has (RFC 791: the highest bit), filled up with zeros. */
+static unsigned copied_options(uint8_t *out, const uint8_t *options, unsigned len)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < len && options[i] != 0;) {
+		unsigned l = options[i] == 1 ? 1 : options[i + 1];
+
+		if (options[i] & 0x80) {
+			memcpy(out + n, options + i, l);
+			n += l;
+		}
+		i += l;
+	}
+	while (n % 4)
+		out[n++] = 0;
+	return n;
+}
+
+unsigned frame_cut(struct frame *out, unsigned max, const struct frame *in, unsigned mtu)
+{
+	unsigned len, l2, hdr, data, n = 0;
+	const uint8_t *ip = ip_of(in, &len);
+	unsigned field = (unsigned)ip[6] << 8 | ip[7];
+
+	l2 = (unsigned)(ip - in->b);
+	hdr = (ip[0] & 15u) * 4;
+	data = len - hdr;
+	for (unsigned at = 0; at < data && n < max; n++) {
+		struct frame *f = &out[n];
+		uint8_t *o = f->b + l2;
+		unsigned h = 20, take;
+
+		memset(f, 0, sizeof(*f));
+		memcpy(f->b, in->b, l2 + 20);
+		if (n == 0) {
+			memcpy(o + 20, ip + 20, hdr - 20);
+			h = hdr;
+		} else {
+			h += copied_options(o + 20, ip + 20, hdr - 20);
+		}
+		take = data - at;
+		if (take > mtu - h)
+			take = (mtu - h) / 8 * 8;
+		memcpy(o + h, ip + hdr + at, take);
+		o[0] = (uint8_t)(0x40 | h / 4);
+		put16(o + 2, (uint16_t)(h + take));
+		put16(o + 6, (uint16_t)(((field & 0x1fff) + at / 8) |
+					(at + take < data ? FRAG_MF : field & FRAG_MF)));
+		f->len = l2 + h + take;
+		frame_fix_ip(f, l2);
+		at += take;
+	}
+	return n;
+}
+
+unsigned frame6_cut(
+	struct frame *out, unsigned max, const struct frame *in, unsigned mtu, uint32_t id)
+{
+	unsigned l2 = in->b[12] == 0x81 ? 18 : 14, n = 0;
+	const uint8_t *ip6 = in->b + l2;
+	unsigned data = (unsigned)ip6[4] << 8 | ip6[5];
+
+	for (unsigned at = 0; at < data && n < max; n++) {
+		struct frame *f = &out[n];
+		uint8_t *o = f->b + l2;
+		unsigned take = data - at;
+
+		if (take > mtu - 48)
+			take = (mtu - 48) / 8 * 8;
+		memset(f, 0, sizeof(*f));
+		memcpy(f->b, in->b, l2 + 40);
+		put16(o + 4, (uint16_t)(8 + take));
+		o[6] = 44;
+		o[40] = ip6[6];
+		put16(o + 42, (uint16_t)(at | (at + take < data)));
+		put32(o + 44, id);
+		memcpy(o + 48, ip6 + 40 + at, take);
+		f->len = l2 + 48 + take;
+		at += take;
+	}
+	return n;
+}
+
 void frame_arp(struct frame *out, const struct arp_spec *a)
 {
 	unsigned at;

@@ -121,6 +121,12 @@ void frame6_icmp_error(struct frame *out, const struct frame *in, const struct i
 /* Writes the transport checksum of a TCP, UDP or ICMPv6 frame anew; at: its transport header. */
 void frame6_fix_l4(struct frame *f, uint8_t proto, unsigned at);
 
+/* The fragments of an IPv4 frame for that MTU, without its padding; how many, at most max. */
+unsigned frame_cut(struct frame *out, unsigned max, const struct frame *in, unsigned mtu);
+/* The same of IPv6, with a fragment header behind the IPv6 header. */
+unsigned frame6_cut(
+	struct frame *out, unsigned max, const struct frame *in, unsigned mtu, uint32_t id);
+
 /* An ARP packet. */
 struct arp_spec {
 	struct l2 l2;

@@ -67,6 +67,12 @@ NOT_FROM_OUTSIDE = {
     "nd-ring-full": "takes a control core that does not keep up",
     "local-tentative": "takes a packet in the second after the start",
     "neighbour-refused": "takes a scan that is faster than nd.resolve-rate",
+    "frag-duplicate": "the other fragments stay: test_fragments.py",
+    "frag-timeout": "test_fragments.py",
+    "frag-source-limit": "test_fragments.py",
+    "frag-table-full": "test_fragments.py",
+    "frag-no-buffer": "takes a pool that is used up",
+    "frag-walk-full": "takes more large packets in a burst than fit on a wire",
     "neighbour-queue-full": "test_arp.py",
     "neighbour-failed": "test_arp.py",
     "neighbour-stale": "test_arp.py",
@@ -126,9 +132,15 @@ def resummed(packet, offset, value):
     return Raw(bytes(data))
 
 
-def fragment(offset, more, proto=17, data=b"x" * 24, dst="10.2.0.2", **fields):
-    return ip(dst, frag=offset // 8, flags="MF" if more else 0, proto=proto, id=77,
+def fragment(offset, more, proto=17, data=b"x" * 24, dst="10.2.0.2", number=77, **fields):
+    return ip(dst, frag=offset // 8, flags="MF" if more else 0, proto=proto, id=number,
               **fields) / Raw(data)
+
+
+def for_us(number, *pieces, **fields):
+    """Fragments of one datagram for the box: (offset, more, data) each."""
+    return [fragment(offset, more, data=data, dst="10.1.0.1", number=number, **fields)
+            for offset, more, data in pieces]
 
 
 NET, HOST, PROTO, PORT, PROHIBITED = (3, 0), (3, 1), (3, 2), (3, 3), (3, 13)
@@ -231,8 +243,23 @@ CASES = [
     Case("empty fragment in the middle", "ip4-fragment-invalid", fragment(800, True, 17, b"")),
     Case("fragment beyond 65,535 bytes", "ip4-fragment-invalid",
          fragment(65528, False, 17, b"x" * 16)),
-    Case("fragment for this box", "local-fragment", fragment(0, True, dst="10.1.0.1")),
-    Case("later fragment for this box", "local-fragment", fragment(800, False, dst="10.1.0.1")),
+    # fragments for this box
+    Case("overlapping fragments", "frag-overlap",
+         for_us(1, (0, True, b"x" * 24), (16, False, b"x" * 24), (64, False, b"x"))),
+    Case("the same place, other bytes", "frag-overlap",
+         for_us(2, (24, True, b"x" * 24), (24, True, b"y" * 24))),
+    Case("two ends", "frag-inconsistent",
+         for_us(3, (48, False, b"x" * 24), (24, False, b"x" * 8))),
+    Case("more behind the end", "frag-inconsistent",
+         for_us(4, (48, False, b"x" * 24), (96, True, b"x" * 8))),
+    Case("65 fragments", "frag-too-many",
+         for_us(5, *[(8 * i, True, b"x" * 8) for i in range(65)])),
+    Case("a first fragment whose options make it too long", "frag-too-long",
+         for_us(6, *[(8 + 1280 * i, i < 51, b"x" * (1280 if i < 51 else 227)) for i in range(52)])
+         + [fragment(0, True, data=b"x" * 8, dst="10.1.0.1", number=6,
+                     options=[IPOption_NOP()])]),
+    Case("congestion beside not ECN-capable", "frag-ecn",
+         for_us(7, (0, True, b"x" * 24), tos=3) + for_us(7, (24, False, b"x"), tos=0)),
     # routing
     Case("no route", "no-route", ip("192.0.2.1") / UDP_OUT, NET),
     Case("no route, a later fragment", "no-route", fragment(800, False, dst="192.0.2.1")),
@@ -264,7 +291,6 @@ CASES = [
     Case("TTL 0", "ttl-exceeded", ip(ttl=0) / UDP_OUT, (11, 0)),
     Case("too large and marked", "mtu-exceeded",
          ip("10.3.0.2", flags="DF") / UDP() / Raw(bytes(549)), (3, 4)),
-    Case("too large", "needs-fragmentation", ip("10.3.0.2") / UDP() / Raw(bytes(549))),
 ]
 
 

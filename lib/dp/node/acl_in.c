@@ -3,7 +3,14 @@
  */
 #include "dp/node/acl_burst.h"
 
-enum { NEXT_ACL_OUT, NEXT_IP_LOCAL, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
+enum {
+	NEXT_ACL_OUT,
+	NEXT_REASSEMBLE,
+	NEXT_IP_LOCAL,
+	NEXT_ICMP4_ERROR,
+	NEXT_ICMP6_ERROR,
+	NEXT_DROP
+};
 
 static inline bool forwarded(const struct meta *meta)
 {
@@ -13,8 +20,9 @@ static inline bool forwarded(const struct meta *meta)
 
 static uint16_t onward(struct meta *meta)
 {
-	if (unlikely(meta->scope == RULE_LOCAL))
-		return NEXT_IP_LOCAL;
+	if (unlikely(meta->scope == RULE_LOCAL)) /* broadcasts end in ip_local */
+		return meta->frag != PACKET_WHOLE && meta->nh_type != NH_BROADCAST ? NEXT_REASSEMBLE
+										   : NEXT_IP_LOCAL;
 	switch (meta->nh_type) {
 	case NH_VIA:
 	case NH_CONNECTED:
@@ -84,8 +92,9 @@ const struct node node_acl_in = {
 	.name = "acl_in",
 	.sentence = "filters inbound; what is permitted goes where its route says",
 	.process = process,
-	.n_next = 5,
+	.n_next = 6,
 	.next = {[NEXT_ACL_OUT] = "acl_out",
+		[NEXT_REASSEMBLE] = "reassemble",
 		[NEXT_IP_LOCAL] = "ip_local",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
 		[NEXT_ICMP6_ERROR] = "icmp6_error",

@@ -80,6 +80,7 @@ struct burst {
 	const struct neigh *neigh; /* entry of index: may be sent to */
 	uint32_t index;            /* NEIGH_NONE: of none yet */
 	uint64_t way;              /* for meta, but for the incoming interface */
+	bool slow; /* one of a known flow had to go on as it came: so do all behind it */
 };
 
 static inline uint64_t arrival_key(uint32_t segs_port, uint32_t tag)
@@ -302,12 +303,14 @@ static inline bool forward(
 	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, f->l2_len);
 	uint64_t rest = f->key[f->ip6 ? 4 : 1], counters;
 
-	if (unlikely(way == NULL))
+	if (unlikely(way == NULL || b->slow))
 		return false;
 	if (unlikely(way->neigh != b->index) && unlikely(neighbour(w, way, b) == NULL))
 		return false;
-	if (unlikely(f->ip_len > b->neigh->mtu))
+	if (unlikely(f->ip_len > b->neigh->mtu)) { /* it may go out as fragments, in its place */
+		b->slow = true;
 		return false;
+	}
 	memcpy(&counters, &way->counter_in, sizeof(counters));
 	if (unlikely(counters != b->counters))
 		count(w->rule_counter, b, counters);

@@ -42,14 +42,15 @@ static rte_be32_t source(const struct ports *ports, uint16_t in_if)
 static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	unsigned room = ICMP4_ERROR_MAX - IP4_MIN_HDR - ICMP4_HDR;
-	unsigned quoted = RTE_MIN((unsigned)m->pkt_len, room);
 	rte_be32_t from = source(w->root->ports, meta->in_if), to = meta->key.src;
 	struct rte_ipv4_hdr *ip;
 	struct rte_icmp_hdr *icmp;
+	unsigned quoted;
 
 	if (from == 0)
 		return false;
-	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - quoted));
+	frag_head(m, room);
+	quoted = m->pkt_len;
 	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(m, IP4_MIN_HDR + ICMP4_HDR);
 	if (ip == NULL)
 		return false;

@@ -46,7 +46,7 @@ static bool answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	memcpy(p + 24, to.b, 16);
 	p[40] = ICMP6_ECHO_REPLY;
 	memset(p + 42, 0, 2);
-	sum = (uint16_t)~ip6_sum(from.b, to.b, IP6_ICMP, p + IP6_HDR, len);
+	sum = (uint16_t)~ip6_sum_of(from.b, to.b, IP6_ICMP, len, node_sum(m, IP6_HDR));
 	memcpy(p + 42, &sum, sizeof(sum));
 
 	memcpy(key->src, from.b, sizeof(key->src));

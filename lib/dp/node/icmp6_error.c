@@ -63,16 +63,17 @@ static void message(uint8_t *p, unsigned quoted, const struct meta *meta, const 
 static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	unsigned room = ICMP6_ERROR_MAX - IP6_HDR - ICMP6_HDR;
-	unsigned quoted = RTE_MIN((unsigned)m->pkt_len, room), len = ICMP6_HDR + quoted;
 	uint8_t type = meta->icmp_type, code = meta->icmp_code;
 	uint16_t in_if = meta->in_if;
 	struct addr from, to;
+	unsigned len;
 	uint8_t *p;
 
 	memcpy(to.b, meta->key6.src, sizeof(to.b));
 	if (!source(w->root, meta, &to, &from))
 		return false;
-	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - quoted));
+	frag_head(m, room);
+	len = ICMP6_HDR + m->pkt_len;
 	p = (uint8_t *)rte_pktmbuf_prepend(m, IP6_HDR + ICMP6_HDR);
 	if (p == NULL)
 		return false;
@@ -84,7 +85,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	p[7] = w->root->ip6.hop_limit;
 	memcpy(p + 8, from.b, 16);
 	memcpy(p + 24, to.b, 16);
-	message(p + IP6_HDR, quoted, meta, &from, &to);
+	message(p + IP6_HDR, len - ICMP6_HDR, meta, &from, &to);
 	*meta = (struct meta){
 		.flags = META_OURS | META_EXEMPT | META_IP6,
 		.out_if = in_if, /* for a link-local sender */

@@ -26,7 +26,8 @@ static enum drop_reason options(const struct root *root, const uint8_t *ip, unsi
 }
 
 /* Fragments: sets meta->frag; 0 or why this can't be an honest one. */
-static enum drop_reason fragment(struct meta *meta, uint16_t field, unsigned payload)
+static enum drop_reason fragment(
+	struct meta *meta, uint16_t field, unsigned hdr_len, unsigned payload)
 {
 	unsigned offset = (field & RTE_IPV4_HDR_OFFSET_MASK) * 8u;
 	bool more = field & RTE_IPV4_HDR_MF_FLAG;
@@ -34,7 +35,7 @@ static enum drop_reason fragment(struct meta *meta, uint16_t field, unsigned pay
 	if (offset == 0 && !more)
 		return DROP_NONE;
 	meta->frag = offset ? PACKET_LATER_FRAGMENT : PACKET_FIRST_FRAGMENT;
-	if ((more && (payload % 8 != 0 || payload == 0)) || offset + payload > UINT16_MAX)
+	if (payload == 0 || (more && payload % 8 != 0) || hdr_len + offset + payload > UINT16_MAX)
 		return DROP_IP4_FRAGMENT_INVALID;
 	/* offset 8 would overwrite the flags of a TCP header (RFC 1858, RFC 3128) */
 	if (offset == 8 && meta->proto == IPPROTO_TCP)
@@ -123,7 +124,8 @@ static __rte_noinline enum drop_reason input(
 			return reason;
 	}
 	if (unlikely(ip->fragment_offset & RTE_BE16((uint16_t)~RTE_IPV4_HDR_DF_FLAG))) {
-		reason = fragment(meta, rte_be_to_cpu_16(ip->fragment_offset), total - hdr_len);
+		reason = fragment(
+			meta, rte_be_to_cpu_16(ip->fragment_offset), hdr_len, total - hdr_len);
 		if (reason != DROP_NONE)
 			return reason;
 	}

@@ -36,16 +36,17 @@ static enum drop_reason addresses(const struct root *root, const struct iface *f
 
 /* Fragments: sets meta->frag; 0 or why this can't be an honest one. An atomic fragment is a whole
  * datagram (RFC 6946 section 4). */
-static enum drop_reason fragment(struct meta *meta, const struct ip6_chain *c, unsigned total)
+static enum drop_reason fragment(
+	struct meta *meta, const struct ip6_chain *c, unsigned total, bool own)
 {
 	unsigned payload = total - c->frag_at - IP6_FRAG_HDR;
 
 	if (c->offset == 0 && !c->more)
 		return DROP_NONE;
 	meta->frag = c->offset ? PACKET_LATER_FRAGMENT : PACKET_FIRST_FRAGMENT;
-	/* RFC 8200 section 4.5 */
-	if ((c->more && (payload % 8 != 0 || payload == 0)) ||
-		c->frag_at - IP6_HDR + c->offset + payload > UINT16_MAX)
+	/* RFC 8200 section 4.5. Those for us are for the reassembly, which tells their source */
+	if (!own && ((c->more && (payload % 8 != 0 || payload == 0)) ||
+			    c->frag_at - IP6_HDR + c->offset + payload > UINT16_MAX))
 		return DROP_IP6_FRAGMENT_INVALID;
 	/* offset 8 would overwrite the flags of a TCP header (RFC 3128) */
 	if (c->offset == 8 && meta->proto == IPPROTO_TCP)
@@ -89,7 +90,7 @@ static enum drop_reason chain(
 	/* RFC 5095: not for us to do, and not to be passed on */
 	if (c.routing_at && c.routing_type == 0 && !own)
 		return DROP_IP6_ROUTING_HEADER;
-	return c.frag_at ? fragment(meta, &c, total) : DROP_NONE;
+	return c.frag_at ? fragment(meta, &c, total, own) : DROP_NONE;
 }
 
 /* Bytes of transport header that must be there, by protocol; 0: none is looked at. */

@@ -1,6 +1,6 @@
-/* Packets for this box that the filter permitted: echo requests are answered, what nothing here
- * listens to is refused with an ICMP error (RFC 1122 sections 3.2.2.1 and 4.1.3.1; RFC 4443
- * sections 3.1 and 3.4). Worker.
+/* Packets for this box that the filter permitted, none of them a fragment, some in several
+ * segments: echo requests are answered, what nothing here listens to is refused with an ICMP error
+ * (RFC 1122 sections 3.2.2.1 and 4.1.3.1; RFC 4443 sections 3.1 and 3.4). Worker.
  */
 #include "dp/node/nodes.h"
 
@@ -13,7 +13,7 @@ static uint16_t icmp4(struct rte_mbuf *m, struct meta *meta)
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	unsigned hdr_len = (p[0] & 15u) * 4;
 
-	if (rte_raw_cksum(p + hdr_len, m->data_len - hdr_len) != UINT16_MAX)
+	if (node_sum(m, hdr_len) != UINT16_MAX)
 		return node_drop(meta, DROP_LOCAL_CHECKSUM, NEXT_DROP);
 	if (p[hdr_len] == ICMP4_ECHO)
 		return NEXT_ICMP4_ECHO;
@@ -24,8 +24,6 @@ static uint16_t local4(struct rte_mbuf *m, struct meta *meta)
 {
 	if (meta->nh_type == NH_BROADCAST)
 		return node_drop(meta, DROP_IP4_BROADCAST, NEXT_DROP);
-	if (meta->frag != PACKET_WHOLE)
-		return node_drop(meta, DROP_LOCAL_FRAGMENT, NEXT_DROP);
 	switch (meta->proto) {
 	case IPPROTO_ICMP:
 		return icmp4(m, meta);
@@ -69,9 +67,10 @@ static uint16_t extensions(const struct worker *w, const struct rte_mbuf *m, str
 static uint16_t icmp6(struct rte_mbuf *m, struct meta *meta)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	unsigned len = m->data_len - meta->l4;
+	unsigned len = m->pkt_len - meta->l4;
 
-	if (ip6_sum(meta->key6.src, meta->key6.dst, IP6_ICMP, p + meta->l4, len) != UINT16_MAX)
+	if (ip6_sum_of(meta->key6.src, meta->key6.dst, IP6_ICMP, len, node_sum(m, meta->l4)) !=
+		UINT16_MAX)
 		return node_drop(meta, DROP_LOCAL_CHECKSUM, NEXT_DROP);
 	if (p[meta->l4] == ICMP6_ECHO)
 		return NEXT_ICMP6_ECHO;
@@ -85,8 +84,6 @@ static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *
 
 	if (unlikely(!neigh_own_usable(w->root->neigh, meta->in_if, meta->key6.dst)))
 		return node_drop(meta, DROP_LOCAL_UNUSABLE, NEXT_DROP);
-	if (meta->frag != PACKET_WHOLE)
-		return node_drop(meta, DROP_LOCAL_FRAGMENT, NEXT_DROP);
 	if (ip6_is_extension(p[IP6_AT_NEXT_HEADER])) {
 		next = extensions(w, m, meta);
 		if (next != NEXT_ICMP6_ECHO)

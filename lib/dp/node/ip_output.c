@@ -1,13 +1,29 @@
 /* Sends a packet out of its interface: TTL or hop limit, MTU, and the link-layer header of its next
- * hop; without one the packet waits in neigh_wait. Worker.
+ * hop; without one the packet waits in neigh_wait. What is larger than the MTU is cut into
+ * fragments where that is permitted: here, and not in a node of its own, so that no packet behind
+ * overtakes it. Worker.
  */
 #include "dp/node/nodes.h"
 
+#include <errno.h>
 #include <rte_ip.h>
+#include <rte_random.h>
 
 static const struct rte_ether_addr everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 enum { NEXT_PORT_TX, NEXT_NEIGH_WAIT, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
+
+/* Of one packet: 65,535 bytes, an MTU of 576 and 60 bytes of header make 128. */
+#define PIECES_MAX 128
+
+/* The burst that is being sent, for what has to go out within it. */
+struct burst {
+	struct rte_graph *graph;
+	struct rte_node *node;
+	void **objs;
+	uint16_t *next;
+	unsigned sent; /* that many of objs are on their way */
+};
 
 static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
 {
@@ -36,17 +52,23 @@ static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
 		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 8);
 }
 
-static uint16_t too_big(const struct rte_mbuf *m, struct meta *meta, uint16_t mtu)
+/* Fits, or may be made to fit: no router fragments IPv6 (RFC 8200 section 4.5), and what we make
+ * ourselves has no need to be whole. */
+static bool may_go(const struct rte_mbuf *m, const struct meta *meta, uint16_t mtu)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 
-	if (meta->flags & META_IP6) { /* no router fragments: RFC 8200 section 4.5 */
+	return m->pkt_len <= mtu || meta->flags & META_OURS ||
+	       !(meta->flags & META_IP6 || ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
+}
+
+static uint16_t too_big(struct meta *meta, uint16_t mtu)
+{
+	if (meta->flags & META_IP6) {
 		node_error(meta, DROP_MTU_EXCEEDED, ICMP6_TOO_BIG, 0, 0);
 		meta->icmp_data = mtu;
 		return NEXT_ICMP6_ERROR;
 	}
-	if (!(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)))
-		return node_drop(meta, DROP_NEEDS_FRAGMENTATION, NEXT_DROP);
 	node_error(meta, DROP_MTU_EXCEEDED, ICMP4_UNREACHABLE, ICMP4_FRAG_NEEDED, 0);
 	meta->icmp_data = mtu;
 	return NEXT_ICMP4_ERROR;
@@ -103,33 +125,91 @@ static const struct neigh *usable(struct worker *w, const struct root *root, str
 	return e;
 }
 
-static uint16_t output(struct worker *w, const struct root *root, struct rte_mbuf *m)
+/* Packet i of the burst is larger than the MTU, or in several segments: its fragments, or itself in
+ * one segment, go out with the given link-layer header; or it is dropped. */
+static __rte_noinline void send_cut(struct worker *w, struct burst *b, unsigned i,
+	const uint8_t *hdr, unsigned hdr_len, const struct iface *out)
 {
+	struct rte_mbuf *m = b->objs[i], *piece[PIECES_MAX];
+	struct meta meta = *meta_of(m);
+	unsigned room = RTE_MIN((unsigned)PIECES_MAX, WALK_FRAGMENTS_MAX - w->walk_fragments);
+	int n = meta.flags & META_IP6 ? frag6_cut(m, out->mtu, (uint32_t)rte_rand(), piece, room)
+				      : frag4_cut(m, out->mtu, piece, room);
+
+	if (n < 0) {
+		b->next[i] = node_drop(meta_of(m),
+			n == -ENOBUFS ? DROP_FRAG_NO_BUFFER
+			: n == -E2BIG ? DROP_FRAG_WALK_FULL
+				      : DROP_MTU_EXCEEDED,
+			NEXT_DROP);
+		return;
+	}
+	meta.l2_len = 0;
+	for (int k = 0; k < n; k++) {
+		if (n > 1)
+			meta.frag = k == 0 && meta.frag != PACKET_LATER_FRAGMENT
+					    ? PACKET_FIRST_FRAGMENT
+					    : PACKET_LATER_FRAGMENT;
+		*meta_of(piece[k]) = meta;
+		frame(piece[k], meta_of(piece[k]), hdr, hdr_len, out);
+	}
+	w->walk_fragments += (unsigned)n;
+	w->stats.created += (unsigned)n - 1;
+	w->stats.packets_cut += n > 1;
+	node_send_some(b->graph, b->node, b->objs + b->sent, b->next + b->sent, i - b->sent);
+	rte_node_enqueue(b->graph, b->node, NEXT_PORT_TX, (void **)piece, (uint16_t)n);
+	b->sent = i + 1;
+}
+
+/* Packet i of the burst, to the next hop with that link-layer header. True: it is whole, and on its
+ * way to port_tx. */
+static inline bool emit(struct worker *w, struct burst *b, unsigned i, const uint8_t *hdr,
+	unsigned hdr_len, const struct iface *out)
+{
+	struct rte_mbuf *m = b->objs[i];
+
+	if (unlikely(m->pkt_len > out->mtu || m->nb_segs > 1)) {
+		send_cut(w, b, i, hdr, hdr_len, out);
+		return false;
+	}
+	frame(m, meta_of(m), hdr, hdr_len, out);
+	b->next[i] = NEXT_PORT_TX;
+	return true;
+}
+
+/* Packet i of the burst: sends it, or says in next where it goes. */
+static void output(struct worker *w, const struct root *root, struct burst *b, unsigned i)
+{
+	struct rte_mbuf *m = b->objs[i];
 	struct meta *meta = meta_of(m);
 	const struct iface *out = &root->ports->iface[meta->out_if];
 	uint8_t broadcast[IFACE_HDR_MAX];
 	const struct neigh *e;
 	unsigned hdr_len;
 
-	if (*lifetime(m, meta) <= 1 && !(meta->flags & META_OURS))
-		return meta->flags & META_IP6 ? node_error(meta, DROP_TTL_EXCEEDED,
-							ICMP6_TIME_EXCEEDED, 0, NEXT_ICMP6_ERROR)
-					      : node_error(meta, DROP_TTL_EXCEEDED,
-							ICMP4_TIME_EXCEEDED, 0, NEXT_ICMP4_ERROR);
-	if (m->pkt_len > out->mtu)
-		return too_big(m, meta, out->mtu);
+	if (*lifetime(m, meta) <= 1 && !(meta->flags & META_OURS)) {
+		b->next[i] = meta->flags & META_IP6
+				     ? node_error(meta, DROP_TTL_EXCEEDED, ICMP6_TIME_EXCEEDED, 0,
+					       NEXT_ICMP6_ERROR)
+				     : node_error(meta, DROP_TTL_EXCEEDED, ICMP4_TIME_EXCEEDED, 0,
+					       NEXT_ICMP4_ERROR);
+		return;
+	}
+	if (unlikely(!may_go(m, meta, out->mtu))) {
+		b->next[i] = too_big(meta, out->mtu);
+		return;
+	}
 	if (meta->nh_type == NH_BROADCAST) {
 		/* a directed one: the interface permits it */
 		hdr_len = iface_header(out, &everybody, RTE_BE16(RTE_ETHER_TYPE_IPV4), broadcast);
-		frame(m, meta, broadcast, hdr_len, out);
-		return NEXT_PORT_TX;
+		emit(w, b, i, broadcast, hdr_len, out);
+		return;
 	}
 	e = usable(w, root, meta);
 	if (e == NULL)
-		return NEXT_NEIGH_WAIT;
-	frame(m, meta, e->hdr, e->hdr_len, out);
-	flow_cache_learn(w, meta);
-	return NEXT_PORT_TX;
+		b->next[i] = NEXT_NEIGH_WAIT;
+	else if (emit(w, b, i, e->hdr, e->hdr_len, out))
+		flow_cache_learn(w, meta);
 }
 
 static uint16_t process(
@@ -137,10 +217,14 @@ static uint16_t process(
 {
 	struct worker *w = node_worker(node);
 	uint16_t next[WALK_PACKETS_MAX];
+	struct burst b = {.graph = graph, .node = node, .objs = objs, .next = next};
 
 	for (unsigned i = 0; i < nb_objs; i++)
-		next[i] = output(w, w->root, objs[i]);
-	node_send(graph, node, objs, next, nb_objs);
+		output(w, w->root, &b, i);
+	if (likely(b.sent == 0))
+		node_send(graph, node, objs, next, nb_objs);
+	else
+		node_send_some(graph, node, objs + b.sent, next + b.sent, nb_objs - b.sent);
 	return nb_objs;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dp/node.h"
+#include "frag/frag.h"
 
 extern const struct node node_port_rx, node_handoff_rx, node_inject_rx, node_neigh_ready;
 extern const struct node node_spread, node_fast_path, node_eth_input, node_arp_input;
@@ -9,6 +10,7 @@ extern const struct node node_ip4_input;
 extern const struct node node_ip_route, node_acl_in, node_ip_local, node_icmp4_echo;
 extern const struct node node_ip6_input, node_nd_input, node_icmp6_echo, node_icmp6_error;
 extern const struct node node_icmp4_error, node_acl_out, node_ip_output, node_neigh_wait;
+extern const struct node node_reassemble, node_reassemble_expire;
 extern const struct node node_port_tx, node_drop_node; /* node_drop is a function */
 
 /* --- acl_log.c: the filter log, worker's side */
@@ -37,3 +39,17 @@ void neigh_wait_settle(
 /* Takes up to n packets that go on now; fate: DROP_NONE to be sent, or the reason why not. Called
  * until it returns 0. */
 unsigned neigh_wait_take(struct worker *w, struct rte_mbuf **m, unsigned n, enum drop_reason *fate);
+
+/* --- reassemble.c: datagrams for us of which fragments are missing. Worker only, but for the first
+ * two: boot and end. */
+
+int reassembly_new(struct worker *w); /* 0 or -ENOMEM */
+void reassembly_free(struct worker *w);
+struct frag_table *reassembly_table(const struct worker *w);
+/* Up to n first fragments whose time is over; the others of their datagrams are dropped. */
+unsigned reassembly_expired(struct worker *w, struct rte_mbuf *m[], unsigned n);
+/* Anything waits: fragments, or datagrams that were given up. */
+static inline bool reassembly_waits(const struct worker *w)
+{
+	return w->stats.frag_waiting != 0 || frag_table_stats(reassembly_table(w))->waiting != 0;
+}

@@ -48,8 +48,8 @@ static const struct expect expected[] = {
 		"local-icmp-ignored", "interface,route,inbound,local,"},
 	{"'in':'lan0','src':'10.0.0.2','dst':'10.0.0.1','proto':'udp','dport':53", "deny",
 		"local-no-port", "interface,route,inbound,local,"},
-	{"'in':'lan0','src':'10.0.0.2','dst':'10.0.0.1','proto':'icmp','fragment':'first'", "deny",
-		"local-fragment", "interface,route,inbound,local,"},
+	{"'in':'lan0','src':'10.0.0.2','dst':'10.0.0.1','proto':'icmp','fragment':'first'",
+		"permit", NULL, "interface,route,inbound,local,"},
 	/* rule 1 is for routed packets alone */
 	{"'in':'lan0','src':'10.0.0.2','dst':'10.0.0.1','proto':'tcp','dport':443", "deny",
 		"filter-in-implicit", "interface,route,inbound,"},
@@ -132,8 +132,8 @@ static const struct expect expected[] = {
 		"local-icmp-ignored", "interface,route,inbound,local,"},
 	{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':'udp','dport':53", "deny",
 		"local-no-port", "interface,route,inbound,local,"},
-	{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':'icmpv6','fragment':'first'", "deny",
-		"local-fragment", "interface,route,inbound,local,"},
+	{"'in':'lan0','src':'fd00::2','dst':'fd00::1','proto':'icmpv6','fragment':'first'",
+		"permit", NULL, "interface,route,inbound,local,"},
 	/* RFC 4291 section 2.5.6: link-local addresses are of one link */
 	{"'in':'lan0','src':'fd00::2','dst':'fe80::77','proto':'icmpv6'", "deny", "ip6-link-local",
 		"interface,route,"},
