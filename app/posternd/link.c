@@ -36,19 +36,22 @@ static bool kernel_name(const char *device, char name[IFNAMSIZ])
 	return true;
 }
 
-/* Up, and with a carrier as of now: the flag RUNNING may be a second late. */
+/* Up, and with a carrier as of now where the driver says so: the flag RUNNING may be a second late,
+ * both ways. */
 static bool kernel_up(int fd, const char *name)
 {
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ifreq r = {0};
+	bool running;
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	if (ioctl(fd, SIOCGIFFLAGS, &r) < 0)
 		return errno != ENODEV; /* gone, or nobody knows */
-	if (!(r.ifr_flags & IFF_UP) || !(r.ifr_flags & IFF_RUNNING))
+	if (!(r.ifr_flags & IFF_UP))
 		return false;
+	running = r.ifr_flags & IFF_RUNNING;
 	r.ifr_data = (char *)&link;
-	return ioctl(fd, SIOCETHTOOL, &r) < 0 || link.data;
+	return ioctl(fd, SIOCETHTOOL, &r) < 0 ? running : link.data != 0;
 }
 
 int ports_link(struct app *a, unsigned port, bool *up)
