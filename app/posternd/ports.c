@@ -169,6 +169,15 @@ static int start(const struct conf_port *c, struct port_setup *p)
 	}
 	if (c->promiscuous && rte_eth_promiscuous_enable(p->id) < 0)
 		log_warn("port %s: the device has no promiscuous mode", c->name);
+	/* A card passes no group that it was not told of, and neighbour discovery goes to one per
+	 * address (RFC 4861 section 7.2.1): take them all, eth_input and ip6_input know ours.
+	 * Virtual devices that filter nothing have no such mode. */
+	ret = rte_eth_allmulticast_enable(p->id);
+	if (ret < 0 && ret != -ENOTSUP && !c->promiscuous)
+		log_warn(
+			"port %s: the device does not take all multicast frames: %s; IPv6 may need "
+			"promiscuous = true",
+			c->name, rte_strerror(-ret));
 	return 0;
 }
 
