@@ -102,6 +102,27 @@ static inline uint16_t ip4_checksum(const void *hdr, unsigned len)
 	return (uint16_t)~ip4_fold(ip4_sum(hdr, len));
 }
 
+/* For a header of 20 bytes that was read as it lies, in words of 8, 8 and 4 bytes. */
+
+/* Version 4, no options, no fragment: what must be in the first word, which has total length and
+ * identification besides. */
+static inline bool ip4_words_plain(uint64_t first)
+{
+	return (first & 0xffbf0000000000ff) == 0x45;
+}
+
+/* The checksum is right: the sum with its carries, folded, is 0xffff. */
+static inline bool ip4_words_sum_ok(uint64_t first, uint64_t second, uint32_t third)
+{
+	uint64_t sum;
+	bool carry = __builtin_add_overflow(first, second, &sum);
+
+	sum = (sum >> 32) + (uint32_t)sum + third + carry;
+	sum = (sum >> 32) + (uint32_t)sum;
+	sum = (sum >> 16) + (uint16_t)sum;
+	return (uint16_t)((sum >> 16) + sum) == UINT16_MAX;
+}
+
 enum ip4_options_kind { IP4_OPTIONS_PLAIN, IP4_OPTIONS_SOURCE_ROUTE, IP4_OPTIONS_BAD };
 
 /* Looks through len bytes of options: whether they are well formed, and hold a source route. */

@@ -334,7 +334,7 @@ static void dead_ends(void **state)
 	frame_make(&f, &s);
 	expect_drop_of(LAN, &f, DROP_ROUTE_BLACKHOLE);
 	s = spec_udp();
-	s.payload_len = 1472 - 8; /* never: fragments are not made, and this one fits */
+	s.payload_len = 1472 - 8; /* one that fits */
 	frame_make(&f, &s);
 	expect_routed(LAN, &f, WAN, HOST_B, 0);
 }

@@ -104,23 +104,6 @@ static __rte_noinline void learn_arrival(
 	memcpy((uint8_t *)&a->mac + 2, &entry->mac, sizeof(entry->mac));
 }
 
-/* Version, header length and the fragment field but for DF: what must be in the IPv4 header's first
- * eight bytes, as they lie in memory. */
-#define FIRST_MASK 0xffbf0000000000ff
-#define FIRST_PLAIN 0x45
-
-/* Sum of two and a half words with the carries in, folded: 0xffff when the checksum is right. */
-static inline bool sum_ok(uint64_t a, uint64_t b, uint32_t c)
-{
-	uint64_t sum;
-	bool carry = __builtin_add_overflow(a, b, &sum);
-
-	sum = (sum >> 32) + (uint32_t)sum + c + carry;
-	sum = (sum >> 32) + (uint32_t)sum;
-	sum = (sum >> 16) + (uint16_t)sum;
-	return (uint16_t)((sum >> 16) + sum) == UINT16_MAX;
-}
-
 /* The transport header's part of the key; false when the header is not whole. */
 static inline bool transport(
 	const uint8_t *p, unsigned len, unsigned proto, const struct l4 *l4, uint64_t *rest)
@@ -155,14 +138,14 @@ static inline void plain4(const struct flow_cache *c, const struct rte_mbuf *m, 
 	memcpy(&addrs, ip + 12, 8);
 	total = __builtin_bswap16((uint16_t)(first >> 16));
 	proto = (uint8_t)(second >> 8);
-	if (unlikely((first & FIRST_MASK) != FIRST_PLAIN || total + l2_len > m->data_len ||
+	if (unlikely(!ip4_words_plain(first) || total + l2_len > m->data_len ||
 		     total < IP4_MIN_HDR || (uint8_t)second <= 1))
 		return;
 	if (unlikely(!transport(
 		    ip + IP4_MIN_HDR, total - IP4_MIN_HDR, proto, &l4_of4[proto], &rest)))
 		return;
 	if (likely(device != RTE_MBUF_F_RX_IP_CKSUM_GOOD) &&
-		(device == RTE_MBUF_F_RX_IP_CKSUM_BAD || !sum_ok(first, second, dst)))
+		(device == RTE_MBUF_F_RX_IP_CKSUM_BAD || !ip4_words_sum_ok(first, second, dst)))
 		return;
 	f->set = flow4_where(c, addrs, rest);
 	f->key[0] = addrs;

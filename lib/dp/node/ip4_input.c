@@ -151,23 +151,6 @@ static const uint8_t l4_need[256] = {
 /* First bytes of addresses that want a closer look: 0/8, 127/8, multicast and above. */
 static const uint8_t special[256] = {[0] = 1, [127] = 1, [224 ... 255] = 1};
 
-/* Version, header length and the fragment field but for DF: what must be in the header's first
- * eight bytes, as they lie in memory. */
-#define FIRST_MASK 0xffbf0000000000ff
-#define FIRST_PLAIN 0x45
-
-/* Sum of two and a half words with the carries in, folded: 0xffff when the checksum is right. */
-static inline bool sum_ok(uint64_t a, uint64_t b, uint32_t c)
-{
-	uint64_t sum;
-	bool carry = __builtin_add_overflow(a, b, &sum);
-
-	sum = (sum >> 32) + (uint32_t)sum + c + carry;
-	sum = (sum >> 32) + (uint32_t)sum;
-	sum = (sum >> 16) + (uint16_t)sum;
-	return (uint16_t)((sum >> 16) + sum) == UINT16_MAX;
-}
-
 /* The packet that nearly all are: no options, no fragment, ordinary addresses, whole. Makes the key
  * as input would; false, with nothing changed, for any other. Reads the header as three words, no
  * further than every buffer is long. */
@@ -191,12 +174,12 @@ static inline bool plain(
 	total = __builtin_bswap16(total_be);
 	proto = p[9];
 	need = l4_need[proto];
-	if (unlikely((first & FIRST_MASK) != FIRST_PLAIN || total + l2_len > m->data_len ||
+	if (unlikely(!ip4_words_plain(first) || total + l2_len > m->data_len ||
 		     total < IP4_MIN_HDR + need || special[p[12]] | special[p[16]] ||
 		     ports_maybe_own(own, src)))
 		return false;
 	if (rx_cksum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-		(rx_cksum == RTE_MBUF_F_RX_IP_CKSUM_BAD || !sum_ok(first, second, dst)))
+		(rx_cksum == RTE_MBUF_F_RX_IP_CKSUM_BAD || !ip4_words_sum_ok(first, second, dst)))
 		return false;
 	if (likely(need))
 		memcpy(&ports, p + IP4_MIN_HDR, 4);
