@@ -309,7 +309,8 @@ def test_link_down_and_up(make_lab):
     conf = configuration(lab, "nd = { retry-ms = 300; };\n", dad=1)
     conf = conf.replace("net_af_packet1,iface=wan,qdisc_bypass=1", "net_tap0,iface=tap0")
     lab.daemon = lab.start(conf)
-    wait_until("its addresses", lambda: interface(lab, "wan")["tentative"] == [])
+    for name in ("lan", "wan"):  # each waits a random time before it probes
+        wait_until("its addresses", lambda: interface(lab, name)["tentative"] == [])
     daemon = lab.daemon
     sh("ip", "-n", lab.gateway, "link", "set", "tap0", "down")
     wait_until("the link to go down", lambda: "port wan: link down" in daemon.said)
