@@ -56,7 +56,12 @@ struct meta {
 	uint8_t zone_in;   /* eth_input: RULE_SECURE or RULE_NONSECURE */
 	uint8_t zone_out;  /* ip_route */
 	uint8_t group_in;  /* acl_in: the group that was asked */
-	uint8_t reserved[8];
+	uint8_t nested;    /* esp_in, ah_in: how often a header of theirs was taken off */
+	/* inbound: handle of the SA that the packet came out of last; outbound (policy_out, filter,
+	 * tunnel interface): 0 until its worker took one. Kept over a handoff to that worker */
+	uint32_t sa;
+	uint16_t tunnel;     /* the tunnel it came out of; 0: none */
+	uint16_t tunnel_out; /* policy_out or acl_out: the one it has to go through; 0: none */
 	struct acl_key6 key6 __rte_cache_aligned; /* ip6_input */
 	uint16_t l4;                              /* ip6_input: offset of the transport header */
 	uint16_t proto_at; /* ip6_input: offset of the next header field that named proto */

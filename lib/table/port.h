@@ -30,6 +30,7 @@ enum iface_flag {
 	IFACE_URPF_STRICT = 4,   /* ... and leave by this interface */
 	IFACE_BCAST_FORWARD = 8, /* directed broadcast goes out of it */
 	IFACE_IP6 = 16,          /* has IPv6 addresses, ll among them */
+	IFACE_TUNNEL = 32,       /* no port: what it sends is protected by its tunnel */
 };
 
 struct iface {
@@ -38,8 +39,9 @@ struct iface {
 	uint16_t vlan;       /* 802.1Q tag; 0: none */
 	uint16_t outer_vlan; /* 802.1ad tag around it; 0: none */
 	uint16_t mtu;
-	uint8_t zone;  /* RULE_SECURE or RULE_NONSECURE */
-	uint8_t flags; /* enum iface_flag */
+	uint16_t tunnel; /* IFACE_TUNNEL: its id (table/tunnel.h) */
+	uint8_t zone;    /* RULE_SECURE or RULE_NONSECURE */
+	uint8_t flags;   /* enum iface_flag */
 	struct rte_ether_addr mac;
 	/* Set by ports_index from the addresses below. */
 	rte_be32_t addr;   /* first IPv4 address, source of what we send; 0: none */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "table/acl.h"
+#include "table/ipsec.h"
 #include "table/neigh.h"
 #include "table/port.h"
 #include "table/route.h"
@@ -44,6 +45,7 @@ struct root {
 	const struct routes *routes;
 	const struct acl *acl;
 	const struct neigh_table *neigh;
+	const struct ipsec *ipsec; /* NULL: none is configured */
 	struct ip4_policy ip4;
 	struct ip6_policy ip6;
 	struct reassembly_policy reassembly;

@@ -1,0 +1,103 @@
+/* One security association as a worker uses it (RFC 4301 section 4.4.2): keys expanded, header made
+ * beforehand, sequence number and window. A slot of the SAD (table/sad.h), in memory that is locked
+ * and in no core dump.
+ *
+ * Three kinds of fields: *constant* from publication to deletion; *owner*, written by the worker
+ * that owns the SA alone, with plain or relaxed stores, and read by the control core for show; and
+ * *control*, written by the control core.
+ */
+#pragma once
+
+#include "table/tunnel.h"
+#include "wire/esp.h"
+#include "wire/selector.h"
+#include "wire/suite.h"
+
+#include <rte_byteorder.h>
+#include <rte_common.h>
+#include <stdatomic.h>
+
+#define SA_NONE 0 /* no handle */
+/* A handle is index and generation: it stays invalid when its slot is used again. */
+#define SA_INDEX_BITS 18
+#define SA_INDEX_MAX ((1u << SA_INDEX_BITS) - 1) /* index 0 is never used */
+#define SA_INDEX(handle) ((handle)&SA_INDEX_MAX)
+
+#define SA_KEY_BYTES 1280   /* expanded keys, of whatever suite; lib/ipsec/mb.c knows the shape */
+#define SA_OUTER_MAX 64     /* IPv6 and UDP and ESP header, or IPv6 and AH header */
+#define SA_WINDOW_MAX 65536 /* packets */
+#define SA_SELECTORS_MAX 16
+
+enum sa_flag {
+	SA_IN = 1,        /* inbound; else outbound */
+	SA_TRANSPORT = 2, /* else tunnel mode */
+	SA_ESN = 4,       /* RFC 4304 */
+	SA_ENCAP = 8,     /* ESP in UDP */
+	SA_OUTER6 = 16,   /* tunnel mode: the outer header is IPv6 */
+	SA_AEAD = 32,     /* combined mode or GMAC: the ICV is the cipher's */
+};
+
+/* Why a packet was not processed; each has a counter in the SA and a drop reason of its own.
+ * RFC 4303 section 3.4, RFC 4302 section 3.4. */
+enum sa_error {
+	SA_OK,
+	SA_ERR_REPLAY,    /* seen, or left of the window */
+	SA_ERR_INTEGRITY, /* the ICV is wrong */
+	SA_ERR_TRUNCATED, /* shorter than its headers, IV and ICV, or not a multiple of the block */
+	SA_ERR_PADDING,   /* decrypted padding or next header make no sense */
+	SA_ERR_MODE,     /* a tunnel SA that carries no IP packet, or of another family than said */
+	SA_ERR_SEQUENCE, /* outbound: the sequence number would wrap; inbound: it is 0 */
+	SA_ERR_LIFETIME, /* hard limit of bytes or packets */
+	SA_ERR_SELECTOR, /* the packet inside is not what the SA is for (RFC 4301 section 5.2) */
+	SA_ERR_TOO_BIG,  /* no room for the headers in the buffer, or over 65,535 bytes */
+	SA_ERR_SEGMENTS, /* in several buffers, and could not be put into one */
+	SA_ERR_ECN,      /* RFC 6040 section 4.2: CE outside, not-ECT inside */
+	SA_ERRORS
+};
+
+struct sa {
+	/* line 0: constant */
+	uint32_t handle;
+	rte_be32_t spi;
+	uint16_t tunnel; /* id */
+	uint16_t owner;  /* worker */
+	uint8_t proto;   /* PROTO_ESP or PROTO_AH */
+	uint8_t flags;   /* enum sa_flag */
+	uint8_t enc, integ;
+	uint8_t iv_len, icv_len, block;
+	uint8_t outer_len;                /* bytes of outer[]: all that goes in front of the IV */
+	uint8_t l4_at;                    /* outbound: where ESP or AH begins in outer[] */
+	uint8_t n_selectors;              /* inbound; 0: anything (a tunnel interface's) */
+	uint8_t dscp_copy, dscp, ecn, df; /* of the tunnel */
+	uint8_t zone;                     /* of the tunnel */
+	uint8_t ttl;
+	uint16_t iface;   /* tunnel interface, or IFACE_NONE */
+	uint16_t mtu;     /* of inner packets, as configured; 0: follows */
+	uint32_t window;  /* inbound: packets, a multiple of 64; 0: no replay protection */
+	uint32_t salt;    /* GCM, CCM, CTR, GMAC: as it lies in the nonce */
+	uint64_t *bitmap; /* inbound: window / 64 + 1 words, a ring (RFC 6479); owner writes */
+	const struct selector *selector; /* [n_selectors] */
+
+	/* line 1: owner */
+	uint64_t seq
+		__rte_cache_aligned; /* outbound: last sent; inbound: highest that authenticated */
+	uint64_t packets, bytes;     /* of inner packets, that were processed */
+	uint64_t last_tsc;           /* of the last packet */
+	/* constant: at this many it ends (UINT64_MAX: never) and at soft ones it asks to be renewed
+	 */
+	uint64_t hard_packets, hard_bytes;
+	/* owner (SA_ENCAP, inbound): where the peer was last heard from */
+	struct addr *peer; /* NULL: not followed; points to cold part */
+
+	/* line 2, 3: owner */
+	uint64_t error[SA_ERRORS] __rte_cache_aligned;
+	uint64_t dummies;   /* RFC 4303 section 2.6: absorbed */
+	uint64_t tfc_bytes; /* padding removed */
+	/* control writes, owner reads: path MTU of the outer packet (RFC 4301 section 8); 0: that
+	 * of the interface */
+	_Atomic uint16_t path_mtu;
+
+	/* constant */
+	uint8_t outer[SA_OUTER_MAX] __rte_cache_aligned; /* outbound: header template */
+	uint8_t key[SA_KEY_BYTES] __rte_cache_aligned;   /* mb_expand wrote it */
+} __rte_cache_aligned;
