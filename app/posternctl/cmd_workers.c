@@ -145,8 +145,10 @@ int cmd_workers(struct tool *t, const struct args *args)
 		if (rings_matter(list))
 			rings(list);
 		totals(json_object_get(r, "totals"));
-		printf("\nmemory: %s, %s MB, %s packet buffers\n", get_text(memory, "mode"),
-			print_count(get_int(memory, "mb")), print_count(get_int(memory, "mbufs")));
+		printf("\nmemory: %s, %s MB, %s packet buffers, %s of them in use\n",
+			get_text(memory, "mode"), print_count(get_int(memory, "mb")),
+			print_count(get_int(memory, "mbufs")),
+			print_count(get_int(memory, "mbufs_in_use")));
 		json_array_foreach (json_object_get(r, "notes"), i, note)
 			printf("- %s\n", print_clean(json_string_value(note)));
 	}

@@ -35,6 +35,8 @@ static int boot_pools(struct app *a)
 	unsigned cache = RTE_MIN(POOL_CACHE, (n / (a->n_workers + 1) / 3) & ~1u);
 	uint16_t room = ports_data_room(a->conf);
 
+	a->env.memory.pools = a->pools;
+	a->env.memory.n_pools = a->numa.n;
 	for (unsigned i = 0; i < a->numa.n; i++) {
 		int socket = a->numa.socket[i];
 		char name[RTE_MEMPOOL_NAMESIZE];

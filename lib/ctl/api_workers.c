@@ -6,6 +6,7 @@
 
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_mempool.h>
 
 #define STALLED_S 2
 #define LOOK_S 1 /* shorter than that, a load means little */
@@ -213,6 +214,24 @@ static json_t *law_json(const struct ctl_env *env, uint64_t waiting)
 		"icmp_errors_sent", api_u64(errors), "icmp_errors_limited", api_u64(limited));
 }
 
+/* Packet buffers that somebody holds: those of packets in flight, and those in the rings of
+ * devices. What lies in the caches of threads is free. */
+static uint64_t mbufs_in_use(const struct ctl_memory *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; m->pools != NULL && i < m->n_pools; i++)
+		n += rte_mempool_in_use_count(m->pools[i]);
+	return n;
+}
+
+static json_t *memory_json(const struct ctl_memory *m)
+{
+	return json_pack("{s:o, s:I, s:I, s:o}", "mode", text_json(m->mode), "mb",
+		(json_int_t)m->mb, "mbufs", (json_int_t)m->mbufs, "mbufs_in_use",
+		api_u64(mbufs_in_use(m)));
+}
+
 static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 {
 	json_t *workers = json_array(), *notes = json_array();
@@ -224,9 +243,8 @@ static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 		look(env, now);
 	for (unsigned i = 0; i < env->n_notes; i++)
 		json_array_append_new(notes, text_json(env->notes[i]));
-	return json_pack("{s:o, s:o, s:{s:o, s:I, s:I}, s:o, s:o}", "workers", workers, "totals",
-		law_json(env, waiting), "memory", "mode", text_json(env->memory.mode), "mb",
-		(json_int_t)env->memory.mb, "mbufs", (json_int_t)env->memory.mbufs, "notes", notes,
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "workers", workers, "totals",
+		law_json(env, waiting), "memory", memory_json(&env->memory), "notes", notes,
 		"tsc_hz", api_u64(env->shared ? env->shared->tsc_hz : 0));
 }
 

@@ -29,6 +29,8 @@ struct ctl_port { /* of a configured port, what show ports can't ask the device 
 struct ctl_memory {
 	const char *mode; /* "hugepages" | "no hugepages" */
 	uint32_t mb, mbufs;
+	struct rte_mempool *const *pools; /* of the packet buffers; NULL: none yet */
+	unsigned n_pools;
 };
 
 #define CTL_PATHS_MAX 16 /* next hops of one route */
