@@ -16,6 +16,7 @@
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #define SA_NONE 0 /* no handle */
 /* A handle is index and generation: it stays invalid when its slot is used again. */
@@ -33,7 +34,7 @@ enum sa_flag {
 	SA_TRANSPORT = 2, /* else tunnel mode */
 	SA_ESN = 4,       /* RFC 4304 */
 	SA_ENCAP = 8,     /* ESP in UDP */
-	SA_OUTER6 = 16,   /* tunnel mode: the outer header is IPv6 */
+	SA_OUTER6 = 16,   /* the outer addresses are IPv6 */
 	SA_AEAD = 32,     /* combined mode or GMAC: the ICV is the cipher's */
 };
 
@@ -65,17 +66,22 @@ struct sa {
 	uint8_t flags;   /* enum sa_flag */
 	uint8_t enc, integ;
 	uint8_t iv_len, icv_len, block;
-	uint8_t outer_len;                /* bytes of outer[]: all that goes in front of the IV */
-	uint8_t l4_at;                    /* outbound: where ESP or AH begins in outer[] */
-	uint8_t n_selectors;              /* inbound; 0: anything (a tunnel interface's) */
-	uint8_t dscp_copy, dscp, ecn, df; /* of the tunnel */
-	uint8_t zone;                     /* of the tunnel */
-	uint8_t ttl;
-	uint16_t iface;   /* tunnel interface, or IFACE_NONE */
-	uint16_t mtu;     /* of inner packets, as configured; 0: follows */
-	uint32_t window;  /* inbound: packets, a multiple of 64; 0: no replay protection */
-	uint32_t salt;    /* GCM, CCM, CTR, GMAC: as it lies in the nonce */
-	uint64_t *bitmap; /* inbound: window / 64 + 1 words, a ring (RFC 6479); owner writes */
+	uint8_t outer_len;   /* bytes of the header template: all that goes in front of the IV */
+	uint8_t l4_at;       /* outbound: where ESP or AH begins in it */
+	uint8_t n_selectors; /* inbound; 0: anything (a tunnel interface's) */
+	/* of the tunnel; the outer traffic class is that of the inner packet & tos_keep | tos_set
+	 */
+	uint8_t tos_keep, tos_set, ecn, df, flow_label;
+	uint8_t zone; /* of the tunnel */
+	/* control writes (release), owner reads (acquire): which of outer[] holds. Flips at most
+	 * once within a grace period */
+	_Atomic uint8_t outer_now;
+	uint16_t iface;  /* tunnel interface, or IFACE_NONE */
+	uint16_t mtu;    /* of inner packets, as configured; 0: follows */
+	uint32_t window; /* inbound: packets, a multiple of 64; 0: no replay protection */
+	uint32_t salt;   /* GCM, CCM, CTR, GMAC: as it lies in the nonce */
+	/* inbound: sa_window_words(window) words, a ring (RFC 6479); owner writes */
+	uint64_t *bitmap;
 	const struct selector *selector; /* [n_selectors] */
 
 	/* line 1: owner */
@@ -86,18 +92,45 @@ struct sa {
 	/* constant: at this many it ends (UINT64_MAX: never) and at soft ones it asks to be renewed
 	 */
 	uint64_t hard_packets, hard_bytes;
-	/* owner (SA_ENCAP, inbound): where the peer was last heard from */
-	struct addr *peer; /* NULL: not followed; points to cold part */
+	/* outbound, IVs that count (RFC 4106 section 3.1): that of the packet with sequence number
+	 * n is iv_base + n. Begins anywhere, since manual keys outlive a start of the daemon */
+	uint64_t iv_base;
 
 	/* line 2, 3: owner */
 	uint64_t error[SA_ERRORS] __rte_cache_aligned;
 	uint64_t dummies;   /* RFC 4303 section 2.6: absorbed */
 	uint64_t tfc_bytes; /* padding removed */
+	/* inbound, SA_ENCAP of a tunnel with TUNNEL_FOLLOW: where the last packet that
+	 * authenticated came from. owner writes, control reads; while it is written peer_version is
+	 * odd */
+	_Atomic uint32_t peer_version;
+	rte_be16_t peer_port;
+	uint8_t follow; /* constant */
+	struct addr peer;
 	/* control writes, owner reads: path MTU of the outer packet (RFC 4301 section 8); 0: that
 	 * of the interface */
 	_Atomic uint16_t path_mtu;
 
+	/* outbound: header templates (sa_outer) */
+	uint8_t outer[2][SA_OUTER_MAX] __rte_cache_aligned;
 	/* constant */
-	uint8_t outer[SA_OUTER_MAX] __rte_cache_aligned; /* outbound: header template */
-	uint8_t key[SA_KEY_BYTES] __rte_cache_aligned;   /* mb_expand wrote it */
+	uint8_t key[SA_KEY_BYTES] __rte_cache_aligned; /* mb_expand wrote it */
 } __rte_cache_aligned;
+_Static_assert(offsetof(struct sa, seq) == 64, "constant fields in one line");
+_Static_assert(offsetof(struct sa, error) == 128, "and the owner's in one");
+
+/* Words of the bitmap of an inbound SA: one more than the window has bits for, and a power of two.
+ * window: a multiple of 64, not 0. */
+static inline uint32_t sa_window_words(uint32_t window)
+{
+	return 2u << (31 - __builtin_clz(window / 64));
+}
+
+/* Fills what follows from its tunnel: flags but for SA_IN, SA_ESN and SA_AEAD, traffic class, DF,
+ * flow label, zone, iface, mtu, follow, peer, iv_base, outer_len, l4_at and the header template.
+ * Before: proto, spi, flags, and all that follows from the suite. A tunnel with ESP and AH has AH
+ * in transport mode around ESP. For who adds an SA, before it is published. */
+void sa_template(struct sa *sa, const struct tunnel *t);
+/* The header template alone, for other endpoints: those of t (RFC 3948: the peer's address has
+ * changed). Control core; at most once within a grace period. */
+void sa_outer(struct sa *sa, const struct tunnel *t);
