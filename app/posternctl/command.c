@@ -75,6 +75,8 @@ const struct command commands[] = {
 	{"show", "neighbours", "hosts known by ARP and neighbour discovery", NULL, cmd_neighbours},
 	{"show", "filter", "the rules in order, with packets and bytes", NULL, cmd_filter},
 	{"show", "workers", "load, gaps, rings, and whether all packets add up", NULL, cmd_workers},
+	{"show", "fragments", "datagrams being put together, and packets that were cut", NULL,
+		cmd_fragments},
 	{"show", "graph", "the nodes packets walk through, and their cost", graph_options,
 		cmd_graph},
 	{"show", "drops", "why packets were dropped, and the last of them", drops_options,

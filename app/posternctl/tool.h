@@ -80,6 +80,7 @@ int cmd_route_delete(struct tool *t, const struct args *args);
 int cmd_route_replace(struct tool *t, const struct args *args);
 int cmd_route_load(struct tool *t, const struct args *args);
 int cmd_neighbours(struct tool *t, const struct args *args);
+int cmd_fragments(struct tool *t, const struct args *args);
 int cmd_filter(struct tool *t, const struct args *args);
 int cmd_filter_test(struct tool *t, const struct args *args);
 int cmd_workers(struct tool *t, const struct args *args);

@@ -56,7 +56,8 @@ struct api_method {
 };
 
 extern const struct api_method api_version, api_ports, api_routes, api_neighbours, api_filter;
-extern const struct api_method api_workers, api_graph, api_drops, api_log, api_filter_test;
+extern const struct api_method api_fragments, api_workers, api_graph, api_drops, api_log,
+	api_filter_test;
 extern const struct api_method api_config_check, api_config_reload;
 extern const struct api_method api_route_add, api_route_delete, api_route_replace;
 

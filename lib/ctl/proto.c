@@ -20,6 +20,7 @@ static const struct api_method *const methods[] = {
 	&api_neighbours,
 	&api_filter,
 	&api_workers,
+	&api_fragments,
 	&api_graph,
 	&api_drops,
 	&api_log,

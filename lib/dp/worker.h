@@ -8,6 +8,7 @@
 #include "dp/drop.h"
 #include "dp/flow_cache.h"
 #include "dp/meta.h"
+#include "frag/frag.h"
 #include "link/handoff.h"
 #include "link/msg.h"
 #include "table/acl_memo.h"
@@ -160,6 +161,9 @@ void worker_fini(struct worker *w);
 /* One round: orders, root, walk, quiescent. Returns packets that the sources brought. The worker's
  * thread (or a test's). */
 unsigned worker_walk(struct worker *w);
+
+/* What became of fragments for us; NULL for a worker that worker_init has not made. Any thread. */
+const struct frag_stats *worker_fragments(const struct worker *w);
 
 static inline uint64_t worker_wall_ns(const struct worker *w)
 {

@@ -221,8 +221,8 @@ def test_config_exit_codes(world):
     world.daemon.path.write_text(good)
 
 
-SHOWS = ["version", "ports", "routes", "neighbours", "filter", "workers", "graph", "log", "drops",
-         "drops --sample", "drops --all"]
+SHOWS = ["version", "ports", "routes", "neighbours", "filter", "workers", "fragments", "graph",
+         "log", "drops", "drops --sample", "drops --all"]
 
 
 @pytest.mark.parametrize("what", SHOWS)

@@ -272,8 +272,8 @@ def flap(lab):
 
 
 def show(daemon):
-    for what in ("version", "workers", "ports", "neighbours", "routes", "filter", "drops", "graph",
-                 "log"):
+    for what in ("version", "workers", "fragments", "ports", "neighbours", "routes", "filter",
+                 "drops", "graph", "log"):
         code, text = daemon.ctl("show", what, json_output=False)
         assert code == 0 and text, (what, text)
 

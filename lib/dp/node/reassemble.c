@@ -90,6 +90,11 @@ struct frag_table *reassembly_table(const struct worker *w)
 	return w->reassembly->table;
 }
 
+const struct frag_stats *worker_fragments(const struct worker *w)
+{
+	return w->reassembly ? frag_table_stats(w->reassembly->table) : NULL;
+}
+
 unsigned reassembly_expired(struct worker *w, struct rte_mbuf *m[], unsigned n)
 {
 	struct reassembly *r = w->reassembly;

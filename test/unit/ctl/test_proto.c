@@ -126,7 +126,7 @@ static void test_error_data(void **state)
 
 	a = fake_ask(&f->env, R("show.nothing", "{}"));
 	data = json_object_get(json_object_get(a, "error"), "data");
-	assert_int_equal(json_array_size(json_object_get(data, "methods")), 15);
+	assert_int_equal(json_array_size(json_object_get(data, "methods")), 16);
 	json_decref(a);
 	a = fake_ask(&f->env, R("show.routes", "{\"limit\":0}"));
 	data = json_object_get(json_object_get(a, "error"), "data");
@@ -140,11 +140,11 @@ static void test_error_data(void **state)
 static void test_without_env(void **state)
 {
 	static const char *const methods[] = {"show.version", "show.ports", "show.routes",
-		"show.neighbours", "show.filter", "show.workers", "show.graph", "show.drops",
-		"show.log", "filter.test", "config.check", "config.reload"};
+		"show.neighbours", "show.filter", "show.workers", "show.fragments", "show.graph",
+		"show.drops", "show.log", "filter.test", "config.check", "config.reload"};
 	struct ctl_env nothing = {0};
 
-	for (size_t i = 0; i < 12; i++) {
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		char line[128];
 		json_t *a;
 

@@ -80,6 +80,18 @@ static void test_show_ports_tentative(void **state)
 	json_decref(r);
 }
 
+static void test_show_fragments(void **state)
+{
+	json_t *r = fake_call(&f->env, "show.fragments", "{}"), *totals;
+
+	/* these workers have no tables: all is 0 and there */
+	assert_int_equal(json_array_size(json_object_get(r, "workers")), 2);
+	totals = json_object_get(r, "totals");
+	assert_int_equal(json_integer_value(json_object_get(totals, "waiting")), 0);
+	assert_int_equal(json_object_size(json_object_get(totals, "failed")), FRAG_WHY_N);
+	json_decref(r);
+}
+
 static void test_show_graph(void **state)
 {
 	json_t *r = fake_call(&f->env, "show.graph", "{}");
@@ -124,6 +136,7 @@ int main(void)
 		T(test_show_routes),
 		T(test_show_neighbours),
 		T(test_show_ports_tentative),
+		T(test_show_fragments),
 		T(test_show_graph),
 		T(test_page_is_bounded),
 	};
