@@ -1,6 +1,6 @@
 /* The security association database, writer's side. Control core only. Slots lie in memory of their
  * own that is locked (mlock) and left out of core dumps (MADV_DONTDUMP); an SA that is deleted is
- * wiped when every worker has passed a quiet state.
+ * wiped when every worker has passed a quiet state. 1,000 a second may come and go, for ever.
  */
 #pragma once
 
@@ -20,9 +20,11 @@ struct sa_info {
 	bool manual, by_socket; /* by_socket: survives a reload */
 	rte_be32_t spi;
 	struct suite suite;
-	uint32_t window;    /* inbound; rounded up to a multiple of 64 */
+	uint32_t window;    /* inbound, else 0; rounded up to a multiple of 64 */
 	uint64_t first_seq; /* outbound: sequence number of the first packet less 1; for tests */
-	uint16_t owner;     /* worker, or SAD_OWNER_AUTO: the one with the fewest SAs */
+	/* worker, or SAD_OWNER_AUTO: the one with the fewest SAs of that direction, but an AH SA
+	 * goes where the tunnel's ESP SA is. In what sad_db_info returns it is the worker */
+	uint16_t owner;
 	/* lifetimes, 0: none */
 	uint32_t soft_s, hard_s;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
@@ -60,11 +62,17 @@ uint32_t sad_db_pending(const struct sad_db *db);
 uint32_t sad_db_count(const struct sad_db *db);
 /* What is known of an SA, or NULL. */
 const struct sa_info *sad_db_info(const struct sad_db *db, uint32_t handle);
-/* By name, or by SPI, protocol and direction; SA_NONE. */
+/* By name; by SPI, protocol and direction, whatever its addresses (a walk through all of them, for
+ * people's commands). SA_NONE: there is none. */
 uint32_t sad_db_named(const struct sad_db *db, const char *name);
+uint32_t sad_db_spi(const struct sad_db *db, rte_be32_t spi, uint8_t proto, bool in);
 /* Calls fn for each SA, in the order of slots. */
 void sad_db_each(const struct sad_db *db,
 	void (*fn)(void *arg, uint32_t handle, const struct sa_info *info, const struct sa *sa),
 	void *arg);
 /* The outer packet's path MTU as an ICMP error told, for all outbound SAs of the tunnel. */
 void sad_db_path_mtu(struct sad_db *db, uint16_t tunnel, uint16_t mtu);
+/* The peer of the tunnel has another address or port (RFC 3948): t has them. Its outbound SAs send
+ * there from now on. 0; -EAGAIN: the last such change is younger than a grace period, try again at
+ * the next tick. */
+int sad_db_moved(struct sad_db *db, const struct tunnel *t);

@@ -81,7 +81,7 @@ uint64_t rule_hash(const struct rule *r)
 	return h;
 }
 
-static const char *proto_name(uint16_t proto, char buf[8])
+const char *rule_proto_name(uint16_t proto, char buf[8])
 {
 	switch (proto) {
 	case RULE_PROTO_ALL:
@@ -141,7 +141,7 @@ char *rule_format(const struct rule *r, char *buf, size_t size)
 		snprintf(tunnel, sizeof(tunnel), " t=%u", r->tunnel);
 	snprintf(buf, size, "%s %s %s %s %s %u %s %u %s %s %s l=%s f=%s%s",
 		r->permit ? "permit" : "deny", prefix_text(r, &r->src, src),
-		prefix_text(r, &r->dst, dst), proto_name(r->proto, proto), op[r->sport.op],
+		prefix_text(r, &r->dst, dst), rule_proto_name(r->proto, proto), op[r->sport.op],
 		r->sport.value, op[r->dport.op], r->dport.value, zone[r->zone & 3],
 		scope[r->scope & 3], dir[r->dir & 3], r->log ? "yes" : "no", frag[r->frag & 3],
 		tunnel);

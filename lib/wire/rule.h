@@ -112,6 +112,9 @@ bool rule_same(const struct rule *a, const struct rule *b);
 /* A hash over what rule_same compares. */
 uint64_t rule_hash(const struct rule *r);
 
+/* "tcp", "tcp/ack", "all", or the number in buf. */
+const char *rule_proto_name(uint16_t proto, char buf[8]);
+
 #define RULE_STRLEN 256
 /* The rule as a line of the classic syntax; returns buf. */
 char *rule_format(const struct rule *r, char *buf, size_t size);

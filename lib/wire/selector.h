@@ -8,9 +8,10 @@
 #include "wire/addr.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define SELECTOR_PROTO_ANY 256
+#define SELECTOR_PROTO_ANY 256 /* RULE_PROTO_ALL */
 
 struct selector {
 	/* of one family; closed ranges in order of their bytes. any_addr: any of either family, and
@@ -43,6 +44,7 @@ bool selector_matches(const struct selector *s, const struct selector_packet *p)
 struct selector selector_mirror(const struct selector *s);
 bool selector_same(const struct selector *a, const struct selector *b);
 
-#define SELECTOR_STRLEN 192
-/* "10.0.0.0/8 -> 192.168.1.0-192.168.1.9 tcp 1024-65535 -> 443"; returns buf. */
+#define SELECTOR_STRLEN 256
+/* "10.0.0.0/8 -> 192.168.1.0-192.168.1.9 tcp 1024-65535 -> 443", "any -> any icmp type 8 code any";
+ * returns buf. */
 char *selector_format(const struct selector *s, char *buf, size_t size);

@@ -1,0 +1,109 @@
+/* The meaning of a selector, its mirror image and its text. See selector.h. */
+#include "wire/selector.h"
+
+#include "wire/rule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool within(const struct addr *a, const struct addr *from, const struct addr *to)
+{
+	return memcmp(a->b, from->b, sizeof(a->b)) >= 0 && memcmp(a->b, to->b, sizeof(a->b)) <= 0;
+}
+
+bool selector_matches(const struct selector *s, const struct selector_packet *p)
+{
+	if (p->no_ports && selector_needs_ports(s))
+		return false;
+	if (s->proto != SELECTOR_PROTO_ANY && s->proto != p->proto)
+		return false;
+	/* an IPv4 address lies between IPv6 ones in its mapped form */
+	if (!s->any_addr && (addr_is4(&s->src_from) != addr_is4(&p->src) ||
+				    !within(&p->src, &s->src_from, &s->src_to) ||
+				    !within(&p->dst, &s->dst_from, &s->dst_to)))
+		return false;
+	return p->no_ports || (p->sport >= s->sport_from && p->sport <= s->sport_to &&
+				      p->dport >= s->dport_from && p->dport <= s->dport_to);
+}
+
+struct selector selector_mirror(const struct selector *s)
+{
+	struct selector m = *s;
+
+	m.src_from = s->dst_from;
+	m.src_to = s->dst_to;
+	m.dst_from = s->src_from;
+	m.dst_to = s->src_to;
+	if (rule_proto_is_icmp(s->proto))
+		return m;
+	m.sport_from = s->dport_from;
+	m.sport_to = s->dport_to;
+	m.dport_from = s->sport_from;
+	m.dport_to = s->sport_to;
+	return m;
+}
+
+bool selector_same(const struct selector *a, const struct selector *b)
+{
+	if (a->any_addr != b->any_addr || a->proto != b->proto || a->sport_from != b->sport_from ||
+		a->sport_to != b->sport_to || a->dport_from != b->dport_from ||
+		a->dport_to != b->dport_to)
+		return false;
+	return a->any_addr ||
+	       (addr_equal(&a->src_from, &b->src_from) && addr_equal(&a->src_to, &b->src_to) &&
+		       addr_equal(&a->dst_from, &b->dst_from) &&
+		       addr_equal(&a->dst_to, &b->dst_to));
+}
+
+#define RANGE_TEXT (2 * ADDR_STRLEN)
+
+/* A prefix where the range is one, a single address as itself. */
+static const char *addrs_text(const struct addr *from, const struct addr *to, char buf[RANGE_TEXT])
+{
+	char first[PREFIX_STRLEN], last[ADDR_STRLEN];
+
+	if (addr_equal(from, to))
+		return addr_format(from, buf);
+	for (uint8_t len = addr_is4(from) ? 96 : 0; len < 128; len++) {
+		struct prefix p = {*from, len};
+		struct addr begin = addr_masked(from, len), end = addr_last(from, len);
+
+		if (addr_equal(&begin, from) && addr_equal(&end, to))
+			return strcpy(buf, prefix_format(&p, first));
+	}
+	snprintf(buf, RANGE_TEXT, "%s-%s", addr_format(from, first), addr_format(to, last));
+	return buf;
+}
+
+static const char *ports_text(uint16_t from, uint16_t to, char buf[16])
+{
+	if (from == 0 && to == UINT16_MAX)
+		return "any";
+	if (from == to)
+		snprintf(buf, 16, "%u", from);
+	else
+		snprintf(buf, 16, "%u-%u", from, to);
+	return buf;
+}
+
+char *selector_format(const struct selector *s, char *buf, size_t size)
+{
+	char src[RANGE_TEXT] = "any", dst[RANGE_TEXT] = "any", name[8], proto[16] = "";
+	char sport[16], dport[16], ports[48] = "";
+	bool icmp = rule_proto_is_icmp(s->proto);
+
+	if (!s->any_addr) {
+		addrs_text(&s->src_from, &s->src_to, src);
+		addrs_text(&s->dst_from, &s->dst_to, dst);
+	}
+	if (s->proto != SELECTOR_PROTO_ANY)
+		snprintf(proto, sizeof(proto), " %s", rule_proto_name(s->proto, name));
+	else if (selector_needs_ports(s))
+		strcpy(proto, " all");
+	if (selector_needs_ports(s))
+		snprintf(ports, sizeof(ports), icmp ? " type %s code %s" : " %s -> %s",
+			ports_text(s->sport_from, s->sport_to, sport),
+			ports_text(s->dport_from, s->dport_to, dport));
+	snprintf(buf, size, "%s -> %s%s%s", src, dst, proto, ports);
+	return buf;
+}

@@ -1,0 +1,191 @@
+/* What a selector matches (RFC 4301 section 4.4.1.1), its mirror image and its text. */
+#include "wire/selector.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct addr addr(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+static struct selector selector(const char *sf, const char *st, const char *df, const char *dt)
+{
+	return (struct selector){.src_from = addr(sf),
+		.src_to = addr(st),
+		.dst_from = addr(df),
+		.dst_to = addr(dt),
+		.proto = SELECTOR_PROTO_ANY,
+		.sport_to = UINT16_MAX,
+		.dport_to = UINT16_MAX};
+}
+
+static const struct selector any = {.any_addr = true,
+	.proto = SELECTOR_PROTO_ANY,
+	.sport_to = UINT16_MAX,
+	.dport_to = UINT16_MAX};
+
+static struct selector_packet packet(const char *src, const char *dst)
+{
+	return (struct selector_packet){
+		.src = addr(src), .dst = addr(dst), .proto = 6, .sport = 40000, .dport = 443};
+}
+
+static void test_addresses(void **state)
+{
+	struct selector s = selector("10.0.0.5", "10.0.1.9", "192.0.2.0", "192.0.2.255");
+	struct selector all6 = selector(
+		"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::", "2001:db8::ffff");
+	static const struct {
+		const char *src, *dst;
+		bool match;
+	} t[] = {
+		{"10.0.0.5", "192.0.2.0", true},
+		{"10.0.1.9", "192.0.2.255", true},
+		{"10.0.0.200", "192.0.2.1", true},
+		{"10.0.0.4", "192.0.2.1", false},
+		{"10.0.1.10", "192.0.2.1", false},
+		{"10.0.0.5", "192.0.3.0", false},
+		{"10.0.0.5", "192.0.1.255", false},
+		{"2001:db8::1", "2001:db8::2", false},
+	};
+	struct selector_packet p6 = packet("2001:db8::1", "2001:db8::2"), p4;
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct selector_packet p = packet(t[i].src, t[i].dst);
+
+		assert_int_equal(selector_matches(&s, &p), t[i].match);
+		assert_true(selector_matches(&any, &p));
+	}
+	assert_true(selector_matches(&all6, &p6));
+	/* an IPv4 packet is not one of ::/0 */
+	p4 = packet("10.0.0.5", "192.0.2.0");
+	all6.dst_from = addr("::");
+	all6.dst_to = all6.src_to;
+	assert_false(selector_matches(&all6, &p4));
+}
+
+static void test_protocol_and_ports(void **state)
+{
+	struct selector s = any;
+	struct selector_packet p = packet("10.0.0.1", "10.0.0.2");
+
+	s.proto = 17;
+	assert_false(selector_matches(&s, &p));
+	s.proto = 6;
+	assert_true(selector_matches(&s, &p));
+	s.dport_from = 443;
+	s.dport_to = 444;
+	assert_true(selector_matches(&s, &p));
+	p.dport = 445;
+	assert_false(selector_matches(&s, &p));
+	p.dport = 442;
+	assert_false(selector_matches(&s, &p));
+	p.dport = 444;
+	s.sport_from = 40000;
+	assert_true(selector_matches(&s, &p));
+	p.sport = 39999;
+	assert_false(selector_matches(&s, &p));
+	/* ports that nobody knows */
+	p.sport = 40000;
+	p.no_ports = true;
+	assert_false(selector_matches(&s, &p));
+	s.sport_from = s.dport_from = 0;
+	s.dport_to = UINT16_MAX;
+	assert_true(selector_matches(&s, &p));
+	assert_false(selector_needs_ports(&s));
+}
+
+static void test_mirror(void **state)
+{
+	struct selector s = selector("10.0.0.0", "10.0.0.255", "192.0.2.1", "192.0.2.1"), m;
+
+	s.proto = 6;
+	s.sport_from = 1024;
+	s.dport_from = s.dport_to = 443;
+	m = selector_mirror(&s);
+	assert_true(addr_equal(&m.src_from, &s.dst_from) && addr_equal(&m.src_to, &s.dst_to));
+	assert_true(addr_equal(&m.dst_from, &s.src_from) && addr_equal(&m.dst_to, &s.src_to));
+	assert_int_equal(m.sport_from, 443);
+	assert_int_equal(m.sport_to, 443);
+	assert_int_equal(m.dport_from, 1024);
+	assert_int_equal(m.dport_to, 65535);
+	assert_false(selector_same(&m, &s));
+	m = selector_mirror(&m);
+	assert_true(selector_same(&m, &s));
+	/* type and code are those of the packet, whichever way it goes */
+	s.proto = 1;
+	m = selector_mirror(&s);
+	assert_int_equal(m.sport_from, 1024);
+	assert_int_equal(m.dport_from, 443);
+	s.proto = 58;
+	m = selector_mirror(&s);
+	assert_int_equal(m.dport_from, 443);
+}
+
+static void test_text(void **state)
+{
+	struct selector s = selector("10.0.0.0", "10.255.255.255", "192.168.1.0", "192.168.1.9");
+	char text[SELECTOR_STRLEN];
+
+	assert_string_equal(
+		selector_format(&s, text, sizeof(text)), "10.0.0.0/8 -> 192.168.1.0-192.168.1.9");
+	s.proto = 6;
+	s.sport_from = 1024;
+	s.dport_from = s.dport_to = 443;
+	assert_string_equal(selector_format(&s, text, sizeof(text)),
+		"10.0.0.0/8 -> 192.168.1.0-192.168.1.9 tcp 1024-65535 -> 443");
+	s = selector("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::1", "2001:db8::1");
+	assert_string_equal(selector_format(&s, text, sizeof(text)), "::/0 -> 2001:db8::1");
+	s = any;
+	assert_string_equal(selector_format(&s, text, sizeof(text)), "any -> any");
+	s.proto = 1;
+	s.sport_from = s.sport_to = 8;
+	assert_string_equal(
+		selector_format(&s, text, sizeof(text)), "any -> any icmp type 8 code any");
+	s.proto = 132;
+	assert_string_equal(selector_format(&s, text, sizeof(text)), "any -> any 132 8 -> any");
+	/* the longest there is */
+	s = selector("1111:1111:1111:1111:1111:1111:1111:1111",
+		"2222:2222:2222:2222:2222:2222:2222:2222",
+		"1111:1111:1111:1111:1111:1111:1111:1111",
+		"2222:2222:2222:2222:2222:2222:2222:2222");
+	s.proto = 6;
+	s.sport_from = s.dport_from = 10000;
+	s.sport_to = s.dport_to = 20000;
+	assert_non_null(
+		strstr(selector_format(&s, text, sizeof(text)), "10000-20000 -> 10000-20000"));
+}
+
+static void test_same(void **state)
+{
+	struct selector a = selector("10.0.0.0", "10.0.0.9", "10.0.0.0", "10.0.0.9"), b = a;
+
+	assert_true(selector_same(&a, &b));
+	b.dst_to = addr("10.0.0.8");
+	assert_false(selector_same(&a, &b));
+	a.any_addr = b.any_addr = true;
+	assert_true(selector_same(&a, &b));
+	b.dport_to = 1;
+	assert_false(selector_same(&a, &b));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_protocol_and_ports),
+		cmocka_unit_test(test_mirror),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_same),
+	};
+
+	return cmocka_run_group_tests_name("selector", tests, NULL, NULL);
+}
