@@ -61,20 +61,20 @@ struct suite {
 	uint8_t iv_len;        /* bytes of IV in the packet; AH with GMAC: 8 */
 	uint8_t block;         /* the encrypted part is a multiple of it: 4 at least (ESP) */
 	uint8_t enc_key_len;   /* bytes, without salt */
-	uint8_t salt_len;      /* behind the encryption key (or GMAC's in AH); 0 to 4 */
+	uint8_t salt_len;      /* behind the encryption key (AH with GMAC: behind that); 0 to 4 */
 	uint8_t integ_key_len; /* bytes; 0: none */
 	bool legacy;           /* DES, 3DES, MD5 (RFC 8221): only where configured */
 	bool aead;             /* combined mode, or GMAC */
 };
 
 /* Bytes of keying material: encryption key, its salt, integrity key, in that order (RFC 7296
- * section 2.17; RFC 4106 section 8.1). */
+ * section 2.17; RFC 4106 section 8.1); AH with GMAC: integrity key, salt. */
 static inline unsigned suite_key_len(const struct suite *s)
 {
 	return s->enc_key_len + s->salt_len + s->integ_key_len;
 }
 
-/* "aes128gcm16", "aes256-sha256", "null-sha256", "aes128ctr-xcbc", "chacha20poly1305",
+/* "aes128gcm16", "aes256-sha256", "null-sha256", "aes128ctr-aesxcbc", "chacha20poly1305",
  * "aes128gmac", and for AH "sha256", "aes128gmac"; names as IKE daemons write them (suite.c lists
  * them). proto: 50 (ESP) or 51 (AH). False with a sentence in why: unknown, not of that protocol,
  * or NULL without integrity. CBC and CTR without integrity are refused too (RFC 8221 section 4). */
