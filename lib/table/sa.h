@@ -46,13 +46,13 @@ enum sa_error {
 	SA_ERR_INTEGRITY, /* the ICV is wrong */
 	SA_ERR_TRUNCATED, /* shorter than its headers, IV and ICV, or not a multiple of the block */
 	SA_ERR_PADDING,   /* decrypted padding or next header make no sense */
-	SA_ERR_MODE,     /* a tunnel SA that carries no IP packet, or of another family than said */
-	SA_ERR_SEQUENCE, /* outbound: the sequence number would wrap; inbound: it is 0 */
-	SA_ERR_LIFETIME, /* hard limit of bytes or packets */
-	SA_ERR_SELECTOR, /* the packet inside is not what the SA is for (RFC 4301 section 5.2) */
-	SA_ERR_TOO_BIG,  /* no room for the headers in the buffer, or over 65,535 bytes */
-	SA_ERR_SEGMENTS, /* in several buffers, and could not be put into one */
-	SA_ERR_ECN,      /* RFC 6040 section 4.2: CE outside, not-ECT inside */
+	SA_ERR_MODE,      /* a tunnel SA that carries no IP packet; a fragment where none may be */
+	SA_ERR_SEQUENCE,  /* outbound: the sequence number would wrap; inbound: it is 0 */
+	SA_ERR_LIFETIME,  /* hard limit of bytes or packets */
+	SA_ERR_SELECTOR,  /* the packet inside is not what the SA is for (RFC 4301 section 5.2) */
+	SA_ERR_TOO_BIG,   /* no room for the headers in the buffer, or over 65,535 bytes */
+	SA_ERR_SEGMENTS,  /* in several buffers, and could not be put into one */
+	SA_ERR_ECN,       /* RFC 6040 section 4.2: CE outside, not-ECT inside */
 	SA_ERRORS
 };
 
@@ -124,6 +124,20 @@ _Static_assert(offsetof(struct sa, error) == 128, "and the owner's in one");
 static inline uint32_t sa_window_words(uint32_t window)
 {
 	return 2u << (31 - __builtin_clz(window / 64));
+}
+
+/* Where the peer of an SA with follow was last heard from. Control core. False: it is being
+ * written, ask again later. */
+static inline bool sa_peer(const struct sa *sa, struct addr *addr, rte_be16_t *port)
+{
+	/* pairs with follow() in ipsec/esp_in.c */
+	uint32_t version = atomic_load_explicit(&sa->peer_version, memory_order_acquire);
+
+	*addr = sa->peer;
+	*port = sa->peer_port;
+	atomic_thread_fence(memory_order_acquire);
+	return version % 2 == 0 &&
+	       version == atomic_load_explicit(&sa->peer_version, memory_order_relaxed);
 }
 
 /* Fills what follows from its tunnel: flags but for SA_IN, SA_ESN and SA_AEAD, traffic class, DF,
