@@ -25,10 +25,18 @@ static uint16_t iface_id(struct app *a, const char *name)
 
 static uint8_t iface_flags(const struct conf_iface *c)
 {
-	return (uint8_t)((c->enabled ? IFACE_UP : 0) |
+	/* a tunnel's takes part when the tunnel does */
+	return (uint8_t)((c->enabled && !c->tunnel ? IFACE_UP : 0) |
 			 (c->urpf == CONF_URPF_LOOSE ? IFACE_URPF_LOOSE : 0) |
 			 (c->urpf == CONF_URPF_STRICT ? IFACE_URPF_STRICT : 0) |
-			 (c->directed_broadcast ? IFACE_BCAST_FORWARD : 0));
+			 (c->directed_broadcast ? IFACE_BCAST_FORWARD : 0) |
+			 (c->tunnel ? IFACE_TUNNEL : 0));
+}
+
+/* Nobody sees it: its link-local address is made of it, as that of others. */
+static struct rte_ether_addr tunnel_mac(uint16_t id)
+{
+	return (struct rte_ether_addr){{2, 0, 0, 0, (uint8_t)(id >> 8), (uint8_t)id}};
 }
 
 static void ports_free(struct ports *p)
@@ -72,8 +80,8 @@ static int copy_addrs(struct iface *f, const struct conf_iface *c)
 static int add_iface(struct app *a, const struct conf *conf, struct ports *p, unsigned i)
 {
 	const struct conf_iface *c = &conf->ifaces[i];
-	uint16_t port = a->port[c->port].id, id = iface_id(a, c->name);
-	struct port_entry *entry = &p->port[port];
+	uint16_t port = c->tunnel ? IFACE_NO_PORT : a->port[c->port].id;
+	uint16_t id = iface_id(a, c->name);
 	struct iface *f = &p->iface[id];
 
 	if (id == IFACE_NONE)
@@ -86,7 +94,7 @@ static int add_iface(struct app *a, const struct conf *conf, struct ports *p, un
 		.mtu = c->mtu,
 		.zone = c->secure ? RULE_SECURE : RULE_NONSECURE,
 		.flags = iface_flags(c),
-		.mac = entry->mac,
+		.mac = c->tunnel ? tunnel_mac(id) : p->port[port].mac,
 		.dad_transmits = c->dad_transmits,
 	};
 	snprintf(f->name, sizeof(f->name), "%s", c->name);
@@ -94,7 +102,9 @@ static int add_iface(struct app *a, const struct conf *conf, struct ports *p, un
 		p->n_ifaces = (uint16_t)(id + 1);
 	if (copy_addrs(f, c) < 0)
 		return -1;
-	return port_add(entry, f->outer_vlan, f->vlan, id);
+	if (c->tunnel)
+		return 0;
+	return port_add(&p->port[port], f->outer_vlan, f->vlan, id);
 }
 
 static struct ports *ports_build(struct app *a, const struct conf *conf)

@@ -229,7 +229,8 @@ void neigh_start(struct app *a)
 	for (uint16_t i = 1; i < p->n_ifaces; i++) {
 		const struct iface *f = &p->iface[i];
 
-		if (f->flags & IFACE_UP && atomic_load(&a->shared.link_up[f->port]))
+		if (f->flags & IFACE_UP && f->port != IFACE_NO_PORT &&
+			atomic_load(&a->shared.link_up[f->port]))
 			neigh_db_announce(a->neigh, i);
 	}
 }

@@ -107,10 +107,12 @@ static int resolve_via(struct resolve *r, const struct ctl_via *v, struct route_
 	if (named != NULL && !addr_is4(via) && !(named->flags & IFACE_IP6))
 		return refuse(r, "via %s is out of reach: interface %s has no IPv6 address", text,
 			named->name);
+	path->iface = named ? named->id : IFACE_NONE;
 	if (named == NULL)
-		return by_subnet(r, via, &path->iface);
-	path->iface = named->id;
-	return 0;
+		ret = by_subnet(r, via, &path->iface);
+	if (ret == 0 && r->ports->iface[path->iface].flags & IFACE_TUNNEL)
+		path->gw = (struct addr){0}; /* nobody is to be asked for there */
+	return ret;
 }
 
 int route_resolve(

@@ -242,7 +242,9 @@ void routes_interfaces(
 		const struct iface *f = &p->iface[i];
 
 		iface[i].zone = f->zone;
-		iface[i].up = f->flags & IFACE_UP && atomic_load(&a->shared.link_up[f->port]);
+		iface[i].up =
+			f->flags & IFACE_UP &&
+			(f->port == IFACE_NO_PORT || atomic_load(&a->shared.link_up[f->port]));
 	}
 }
 

@@ -86,6 +86,28 @@ static void check_families(struct parse *p)
 				family == RULE_IP4 ? "IPv4" : "IPv6");
 }
 
+/* Tunnels whose packets no rule permits, for each says t=0. */
+static void check_outside_only(struct parse *p)
+{
+	const struct conf *conf = p->conf;
+	bool permits = false;
+
+	if (conf->ipsec.n_tunnels == 0 || conf->classic_tunnel_match_any)
+		return;
+	for (uint32_t i = 0; i < conf->n_rules; i++) {
+		if (!conf->rules[i].permit)
+			continue;
+		if (conf->rules[i].tunnel != 0)
+			return;
+		permits = true;
+	}
+	if (permits)
+		parse_warn(p, "filter", -1, NULL, -1,
+			"there are tunnels, and every rule that permits says t=0: what goes "
+			"through a tunnel is denied; expected rules without t, or with a tunnel's "
+			"number, or classic-tunnel-match = \"any\"");
+}
+
 void check_rules(struct parse *p)
 {
 	const struct conf *conf = p->conf;
@@ -93,15 +115,20 @@ void check_rules(struct parse *p)
 	for (uint32_t i = 0; i < conf->n_rules; i++) {
 		const struct rule *r = &conf->rules[i];
 
-		if (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY)
+		if (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY || has_tunnel(p, r->tunnel))
 			continue;
-		if (i >= p->n_file_rules)
-			parse_err(p, "filter.rules", (int)(i - p->n_file_rules), "tunnel", -1,
-				"no tunnel %u is configured, expected 0 or \"any\"", r->tunnel);
-		else
+		if (i < p->n_file_rules)
 			errs_add(p->errs, r->file, r->line, "t",
-				"no tunnel %u is configured, expected t=0 or none", r->tunnel);
+				"no tunnel %u is configured, expected t=0, none, or the number of "
+				"one of ipsec.tunnels",
+				r->tunnel);
+		else if (r->tunnel <= CONF_TUNNEL_NUMBER_MAX) /* else it was named */
+			parse_err(p, "filter.rules", (int)(i - p->n_file_rules), "tunnel", -1,
+				"no tunnel %u is configured, expected one of ipsec.tunnels, "
+				"\"none\" or \"any\"",
+				r->tunnel);
 	}
 	check_unreachable(p);
 	check_families(p);
+	check_outside_only(p);
 }

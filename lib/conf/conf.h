@@ -11,6 +11,8 @@
 #include "wire/addr.h"
 #include "wire/ra.h"
 #include "wire/rule.h"
+#include "wire/selector.h"
+#include "wire/suite.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +25,12 @@
 #define CONF_ROUTES_MAX 2000000
 #define CONF_NEIGHS_MAX 65536
 #define CONF_LCORES_MAX 128
+#define CONF_TUNNELS_MAX 65535
+#define CONF_SAS_MAX 262143 /* of all tunnels together */
+#define CONF_POLICIES_MAX 65536
+#define CONF_TUNNEL_NUMBER_MAX 65535 /* t= of the filter */
+#define CONF_TUNNEL_NONE UINT32_MAX  /* no index in conf.ipsec.tunnels */
+#define CONF_OWNER_ANY (-1)
 #define CONF_MTU_MIN 576
 #define CONF_MTU_MIN6 1280 /* of an interface with an IPv6 address: RFC 8200 section 5 */
 #define CONF_MTU_MAX 9000
@@ -68,11 +76,12 @@ struct conf_port {
 
 struct conf_iface {
 	char name[CONF_NAME_MAX];
-	uint16_t port; /* index in conf.ports */
+	uint16_t port; /* index in conf.ports; UINT16_MAX: none, it is a tunnel's */
+	bool tunnel;   /* has no port: ipsec.tunnels[].interface names it */
 	uint16_t vlan; /* 1 to 4094; 0: untagged */
 	/* 802.1ad S-tag, 1 to 4094, and vlan is the C-tag within it; 0: there is none */
 	uint16_t outer_vlan;
-	uint16_t mtu; /* at most the port's; default the port's */
+	uint16_t mtu; /* at most the port's; default the port's; a tunnel's: the largest port's */
 	bool secure;  /* zone = "secure" | "nonsecure"; default nonsecure */
 	bool enabled;
 	enum conf_urpf urpf;
@@ -155,6 +164,79 @@ struct conf_reassembly {     /* of both families */
 	uint16_t timeout_s;  /* from the first fragment on, default 60 */
 };
 
+enum conf_tunnel_proto { CONF_TUNNEL_ESP = 1, CONF_TUNNEL_AH = 2, CONF_TUNNEL_ESP_AH = 3 };
+enum conf_df { CONF_DF_COPY, CONF_DF_SET, CONF_DF_CLEAR };
+#define CONF_DSCP_COPY 64
+#define CONF_MSS_AUTO 0
+#define CONF_MSS_OFF UINT16_MAX
+
+struct conf_tunnel {
+	char name[CONF_NAME_MAX];
+	uint32_t number; /* t= of classic rules, 1 to CONF_TUNNEL_NUMBER_MAX; 0: none */
+	/* rule.tunnel of rules that mean it: number, or one above CONF_TUNNEL_NUMBER_MAX */
+	uint32_t rule;
+	bool transport;   /* mode; else tunnel mode */
+	uint8_t protocol; /* enum conf_tunnel_proto */
+	struct addr local, remote;
+	bool encap; /* ESP in UDP (RFC 3948) */
+	uint16_t local_port, remote_port;
+	bool follow;    /* the peer's address and port may change */
+	uint16_t iface; /* index in conf.ifaces, of a tunnel interface; UINT16_MAX: none */
+	uint8_t dscp;   /* 0 to 63; CONF_DSCP_COPY: the inner packet's */
+	bool ecn;
+	uint8_t df; /* enum conf_df */
+	uint8_t ttl;
+	bool flow_label;
+	bool fragment_after;      /* else what is too large is cut before it is protected */
+	uint16_t mss;             /* CONF_MSS_AUTO, CONF_MSS_OFF, or 88 to 65495 */
+	uint16_t mtu;             /* of inner packets; 0: follows from the path */
+	uint32_t first_sa, n_sas; /* in conf.ipsec.sas */
+	unsigned line;
+};
+
+struct conf_sa { /* a manual one */
+	char name[CONF_NAME_MAX];
+	uint32_t tunnel; /* index in conf.ipsec.tunnels */
+	bool out;        /* direction */
+	uint8_t proto;   /* PROTO_ESP or PROTO_AH */
+	bool esn;
+	uint32_t spi;            /* host byte order */
+	struct suite suite;      /* enc and integ 0: it was wrong */
+	bool counter_mode;       /* a nonce of it must never come twice with one key */
+	uint8_t *key;            /* suite_key_len bytes, in conf.ipsec.keys */
+	int64_t created;         /* UTC; 0: not known */
+	uint32_t window;         /* inbound: packets, 0 or 32 to 65536 */
+	uint32_t soft_s, hard_s; /* lifetimes; 0: none */
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
+	int owner; /* worker, or CONF_OWNER_ANY */
+	unsigned line;
+};
+
+enum conf_policy_action { CONF_POLICY_BYPASS, CONF_POLICY_DISCARD, CONF_POLICY_PROTECT };
+
+struct conf_policy {
+	char name[CONF_NAME_MAX]; /* "": none */
+	uint8_t action;           /* enum conf_policy_action */
+	uint8_t dir;     /* RULE_IN, RULE_OUT or both: then sel is as outbound packets have it */
+	uint32_t tunnel; /* CONF_POLICY_PROTECT: index in conf.ipsec.tunnels */
+	struct selector sel;
+	unsigned line;
+};
+
+struct conf_ipsec {
+	bool allow_legacy, predecap_filter, generated_rules;
+	bool discard_unmatched; /* packets that no policy is about; else they pass */
+	uint8_t nesting_max;
+	uint32_t sas_max;
+	uint32_t key_age_days; /* manual keys older than that are warned of; 0: none are */
+	uint32_t n_tunnels, n_sas, n_policies;
+	struct conf_tunnel *tunnels;
+	struct conf_sa *sas; /* those of one tunnel stand together */
+	struct conf_policy *policies;
+	uint8_t *keys; /* of base/secret.h; keys_size bytes */
+	size_t keys_size;
+};
+
 enum conf_log_to { CONF_LOG_NONE, CONF_LOG_FILE, CONF_LOG_SYSLOG };
 
 struct conf_log { /* the filter log */
@@ -190,6 +272,7 @@ struct conf {
 	struct conf_arp arp;
 	struct conf_nd nd;
 	struct conf_reassembly reassembly;
+	struct conf_ipsec ipsec;
 	struct conf_log log;
 	struct conf_control control;
 };
@@ -203,7 +286,8 @@ struct conf *conf_load(const char *path, struct errs *errs);
  * where relative file names start; NULL: a rule file in the text is an error. */
 struct conf *conf_parse(const char *text, const char *name, const char *dir, struct errs *errs);
 
-void conf_free(struct conf *conf); /* NULL is permitted */
+/* Wipes the keys. NULL is permitted. */
+void conf_free(struct conf *conf);
 
 /* Rule lines of the classic syntax (rulefile.c). Appends to *rules (realloc'ed, *n grows); errors
  * go to errs and nothing is appended. Stops at RULES_MAX. name must outlive the rules. text needs

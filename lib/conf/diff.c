@@ -47,6 +47,7 @@ unsigned conf_diff_restart(const struct conf *running, const struct conf *next, 
 	compare(&d, "ip4", -1, 0, &running->ip4, &next->ip4);
 	compare(&d, "ip6", -1, 0, &running->ip6, &next->ip6);
 	compare(&d, "reassembly", -1, 0, &running->reassembly, &next->reassembly);
+	compare(&d, "ipsec", -1, 0, &running->ipsec, &next->ipsec);
 	compare(&d, "log", -1, 0, &running->log, &next->log);
 	compare(&d, "control", -1, 0, &running->control, &next->control);
 	if (running->n_ports != next->n_ports) {

@@ -1,6 +1,8 @@
 /* The end of a configuration. Anyone who holds one; any thread. */
 #include "conf/conf.h"
 
+#include "base/secret.h"
+
 #include <stdlib.h>
 
 static void free_strings(char **s, unsigned n)
@@ -27,6 +29,10 @@ void conf_free(struct conf *conf)
 	free(conf->routes);
 	free(conf->neighs);
 	free(conf->rules);
+	free(conf->ipsec.tunnels);
+	free(conf->ipsec.sas);
+	free(conf->ipsec.policies);
+	secret_free(conf->ipsec.keys, conf->ipsec.keys_size);
 	free_strings(conf->files, conf->n_files);
 	free_strings(conf->log.drops, conf->log.n_drops);
 	free(conf->log.file);

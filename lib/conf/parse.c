@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char *const sections[] = {"system", "ports", "interfaces", "routes", "neighbours",
-	"filter", "ip4", "ip6", "arp", "nd", "reassembly", "log", "control"};
+	"filter", "ip4", "ip6", "arp", "nd", "reassembly", "ipsec", "log", "control"};
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 static config_setting_t *member(config_setting_t *group, const char *name, size_t len)
@@ -192,6 +192,19 @@ static void enter(struct parse *p, const char *section)
 	p->set = settings_of(section, &p->n_set);
 }
 
+struct parse_place parse_place(const struct parse *p)
+{
+	return (struct parse_place){p->section, p->index, p->set, p->n_set};
+}
+
+void parse_go_back(struct parse *p, const struct parse_place *to)
+{
+	p->section = to->section;
+	p->index = to->index;
+	p->set = to->set;
+	p->n_set = to->n_set;
+}
+
 config_setting_t *parse_group(struct parse *p, const char *section)
 {
 	config_setting_t *s = lookup(p, section);
@@ -250,8 +263,8 @@ static void top_level(struct parse *p)
 		if (k == N_SECTIONS)
 			parse_err(p, name, -1, NULL, -1,
 				"unknown setting, expected one of: system, ports, interfaces, "
-				"routes, neighbours, filter, ip4, ip6, arp, nd, reassembly, log, "
-				"control");
+				"routes, neighbours, filter, ip4, ip6, arp, nd, reassembly, ipsec, "
+				"log, control");
 	}
 }
 
@@ -305,6 +318,7 @@ static void all_sections(struct parse *p)
 	check_routes(p);
 	parse_neighs(p);
 	check_neighs(p);
+	parse_ipsec(p);
 	parse_filter(p);
 	check_rules(p);
 }
@@ -332,7 +346,8 @@ fail:
 static struct conf *parse_text(
 	const char *text, size_t len, const char *name, const char *dir, struct errs *errs)
 {
-	struct parse p = {.errs = errs, .dir = dir, .conf = conf_new(name)};
+	struct vault vault = {0};
+	struct parse p = {.errs = errs, .dir = dir, .conf = conf_new(name), .vault = &vault};
 	size_t errors = errs->n_errors, first = errs->n;
 	char *prepared;
 
@@ -340,7 +355,7 @@ static struct conf *parse_text(
 		errs_add(errs, name, 0, "", "no memory");
 		return NULL;
 	}
-	prepared = text_prepare(text, len, name, errs);
+	prepared = text_prepare(text, len, name, &vault, errs);
 	if (prepared == NULL || syntax_check(prepared, name, errs) < 0)
 		goto fail;
 	config_init(&p.cfg);
@@ -351,9 +366,12 @@ static struct conf *parse_text(
 			config_error_text(&p.cfg) ? config_error_text(&p.cfg) : "can't be read");
 	config_destroy(&p.cfg);
 	free(prepared);
+	text_vault_free(&vault);
 	free(p.by_name);
 	free(p.subnets);
 	free(p.owns);
+	free(p.tunnels);
+	free(p.by_number);
 	if (p.no_memory)
 		errs_add(errs, name, 0, "", "no memory for so large a configuration");
 	sort_errors(&p, first);
@@ -363,6 +381,7 @@ static struct conf *parse_text(
 	return NULL;
 fail:
 	free(prepared);
+	text_vault_free(&vault);
 	conf_free(p.conf);
 	return NULL;
 }
@@ -389,6 +408,8 @@ struct conf *conf_load(const char *path, struct errs *errs)
 		errs_add(errs, path, 0, "", "can't be read: %s", why);
 	else
 		conf = parse_text(text, len, path, dir, errs);
+	if (text)
+		explicit_bzero(text, len); /* keys were in it */
 	free(text);
 	free(dir);
 	return conf;

@@ -27,11 +27,20 @@ struct own_addr { /* one address of an interface; sorted by addr and interface *
 	uint16_t iface, index;
 };
 
+/* Strings of settings named key, one behind the other: text_prepare takes them out of the text and
+ * leaves "@OFFSET", so that neither libconfig nor a message ever has one. Of base/secret.h. */
+struct vault {
+	char *text;
+	size_t len, room;
+	bool no_memory;
+};
+
 struct parse {
 	struct conf *conf;
 	struct errs *errs;
 	const char *dir; /* NULL: files can't be named */
 	config_t cfg;
+	const struct vault *vault;
 	/* Being read: where it is in the text, such as "routes" or
 	 * "interfaces[2].router-advertisements", and its entry; -1: it is one group. */
 	const char *section;
@@ -44,6 +53,8 @@ struct parse {
 	struct own_addr *owns;
 	uint32_t n_subnets, n_owns;
 	uint32_t n_file_rules; /* rules that came from files: they stand first */
+	uint32_t *tunnels;     /* sorted by name, for references */
+	uint32_t *by_number;   /* [CONF_TUNNEL_NUMBER_MAX + 1] index + 1; NULL: no tunnels */
 };
 
 /* A route and a rule while their settings are being read. */
@@ -67,6 +78,30 @@ struct rule_text {
 	struct addr_text src, dst;
 	bool has_sport, has_dport, has_type, has_code, bad;
 };
+
+/* An SA and a policy while their settings are being read. */
+struct sa_text {
+	struct conf_sa sa;
+	const char *suite; /* libconfig's; NULL: not said, or wrong */
+	const char *key;   /* where it is in the vault */
+	const char *key_file;
+	bool has_key, has_key_file, lifetime;
+};
+
+struct policy_text {
+	struct conf_policy policy;
+	bool src_any, dst_any, has_sport, has_dport, has_type, has_code, has_tunnel, bad;
+};
+
+/* A place in the text: for a section within an entry of another. */
+struct parse_place {
+	const char *section;
+	int index;
+	const struct setting *set;
+	unsigned n_set;
+};
+struct parse_place parse_place(const struct parse *p);
+void parse_go_back(struct parse *p, const struct parse_place *to);
 
 /* Where an error is: p's section and entry. parse_err(p, HERE(p), "name", -1, "text") */
 #define HERE(p) (p)->section, (p)->index
@@ -112,6 +147,9 @@ void parse_ifaces(struct parse *p);
 void parse_ra(struct parse *p, struct conf_iface *iface, config_setting_t *s);
 void parse_routes(struct parse *p);
 void parse_neighs(struct parse *p);
+void parse_ipsec(struct parse *p);
+void parse_sas(struct parse *p, struct conf_tunnel *t, config_setting_t *list);
+void parse_policies(struct parse *p);
 void parse_filter(struct parse *p);
 
 /* What only several entries together can get wrong (check.c). check_ifaces makes by_name, subnets
@@ -120,8 +158,14 @@ void check_ports(struct parse *p);
 void check_ifaces(struct parse *p);
 void check_routes(struct parse *p);
 void check_neighs(struct parse *p);
+void check_tunnels(struct parse *p); /* makes tunnels as well */
+void check_sas(struct parse *p);
 void check_rules(struct parse *p);
 
+/* Index of the tunnel of that name, or -1. After check_tunnels. */
+int64_t find_tunnel(const struct parse *p, const char *name);
+/* Has a tunnel that number? After check_tunnels. */
+bool has_tunnel(const struct parse *p, uint32_t number);
 /* Index of the interface of that name, or -1. After check_ifaces. */
 int find_iface(const struct parse *p, const char *name);
 const struct subnet *find_subnet(const struct parse *p, const struct addr *addr);
@@ -134,8 +178,15 @@ bool iface_has6(const struct conf_iface *f);
 /* The whole of a regular file, with a NUL behind it. 0, or -errno with the reason in why. */
 int text_read(const char *path, size_t max, char **text, size_t *len, char why[128]);
 /* A copy of the text that libconfig reads without its surprises: see text.c. NULL after an error.
- */
-char *text_prepare(const char *text, size_t len, const char *name, struct errs *errs);
+ * Keys go to the vault, which is the caller's to free. */
+char *text_prepare(
+	const char *text, size_t len, const char *name, struct vault *vault, struct errs *errs);
+void text_vault_free(struct vault *vault);
+/* Hexadecimal digits with white space between them, and perhaps 0x in front, to at most max bytes.
+ * How many there are, which may be more than max; -1: it is something else. */
+int text_hex(const char *text, uint8_t *to, unsigned max);
+/* The same of a key in the vault. */
+int text_vault_hex(const struct vault *vault, const char *at, uint8_t *to, unsigned max);
 /* 0, or -EINVAL after an error: prepared text that libconfig could not read (syntax.c). */
 int syntax_check(const char *text, const char *name, struct errs *errs);
 /* dir/name, or name when it is absolute or dir is "." or NULL. NULL: no memory. */
@@ -157,5 +208,11 @@ setting_reader setting_read_lcores, setting_read_name, setting_read_device, sett
 	setting_read_rule_dmask, setting_read_rule_proto, setting_read_rule_sport,
 	setting_read_rule_dport, setting_read_rule_type, setting_read_rule_code,
 	setting_read_rule_tunnel, setting_read_path, setting_read_drops, setting_read_socket,
-	setting_read_group;
+	setting_read_group, setting_read_tunnel_local, setting_read_tunnel_remote,
+	setting_read_tunnel_encap, setting_read_tunnel_iface, setting_read_tunnel_dscp,
+	setting_read_tunnel_mss, setting_read_sa_proto, setting_read_sa_suite, setting_read_sa_key,
+	setting_read_sa_key_file, setting_read_sa_created, setting_read_sa_lifetime,
+	setting_read_policy_tunnel, setting_read_policy_src, setting_read_policy_dst,
+	setting_read_policy_proto, setting_read_policy_sport, setting_read_policy_dport,
+	setting_read_policy_type, setting_read_policy_code;
 setting_writer setting_write_lcores, setting_write_name, setting_write_text, setting_write_port_mac;

@@ -183,11 +183,22 @@ void setting_read_rule_code(struct parse *p, config_setting_t *s, void *base)
 void setting_read_rule_tunnel(struct parse *p, config_setting_t *s, void *base)
 {
 	struct rule_text *t = base;
+	bool is_text = config_setting_type(s) == CONFIG_TYPE_STRING;
+	int64_t i;
 
-	if (any(s) || is_int(s, RULE_TUNNEL_ANY - 1, &t->r.tunnel))
+	if (any(s) || is_int(s, CONF_TUNNEL_NUMBER_MAX, &t->r.tunnel))
 		return;
+	if (is_text && strcmp(config_setting_get_string(s), "none") == 0) {
+		t->r.tunnel = 0;
+		return;
+	}
+	i = is_text ? find_tunnel(p, config_setting_get_string(s)) : -1;
+	if (i >= 0) {
+		t->r.tunnel = p->conf->ipsec.tunnels[i].rule;
+		return;
+	}
 	t->bad = true;
-	parse_found(p, "tunnel", -1, s, "any, or the number of a tunnel, 0 for none");
+	parse_found(p, "tunnel", -1, s, "any, none, or the name or number of a tunnel");
 }
 
 /* The mask beside an address, once both are read. name is that of the address. */

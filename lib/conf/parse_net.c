@@ -35,6 +35,9 @@ void setting_read_name(struct parse *p, config_setting_t *s, void *base)
 
 	_Static_assert(offsetof(struct conf_port, name) == 0, "setting_read_name");
 	_Static_assert(offsetof(struct conf_iface, name) == 0, "setting_read_name");
+	_Static_assert(offsetof(struct conf_tunnel, name) == 0, "setting_read_name");
+	_Static_assert(offsetof(struct sa_text, sa.name) == 0, "setting_read_name");
+	_Static_assert(offsetof(struct policy_text, policy.name) == 0, "setting_read_name");
 	if (text == NULL)
 		return;
 	if (name_ok(text))
@@ -263,6 +266,33 @@ void parse_ports(struct parse *p)
 	}
 }
 
+/* What has no port has no link: no tags, no broadcast, nobody to advertise to. */
+static void tunnel_iface(struct parse *p, config_setting_t *s, struct conf_iface *iface)
+{
+	static const char *const none[] = {"port", "vlan", "outer-vlan", "directed-broadcast",
+		"dad-transmits", "router-advertisements"};
+
+	iface->port = UINT16_MAX;
+	iface->dad_transmits = 0;
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (config_setting_get_member(s, none[i]))
+			parse_err(p, HERE(p), none[i], -1,
+				"found besides tunnel = true: such an interface has no port, "
+				"expected none");
+	for (unsigned i = 0; config_setting_get_member(s, "mtu") == NULL && i < p->conf->n_ports;
+		i++)
+		if (p->conf->ports[i].mtu > iface->mtu)
+			iface->mtu = p->conf->ports[i].mtu;
+}
+
+static void check_mtu6(struct parse *p, const struct conf_iface *iface)
+{
+	if (iface_has6(iface) && iface->mtu < CONF_MTU_MIN6)
+		parse_err(p, HERE(p), "mtu", -1,
+			"it is %u, expected at least %u since the interface has an IPv6 address",
+			iface->mtu, CONF_MTU_MIN6);
+}
+
 static void parse_iface(struct parse *p, config_setting_t *s, struct conf_iface *iface)
 {
 	const struct conf *conf = p->conf;
@@ -271,6 +301,11 @@ static void parse_iface(struct parse *p, config_setting_t *s, struct conf_iface 
 
 	iface->port = UINT16_MAX;
 	settings_read(p, s, iface);
+	if (iface->tunnel) {
+		tunnel_iface(p, s, iface);
+		check_mtu6(p, iface);
+		return;
+	}
 	for (uint16_t i = 0; !named && iface->name[0] && i < conf->n_ports; i++)
 		if (strcmp(conf->ports[i].name, iface->name) == 0)
 			iface->port = i;
@@ -285,10 +320,7 @@ static void parse_iface(struct parse *p, config_setting_t *s, struct conf_iface 
 	else if (iface->mtu > conf->ports[iface->port].mtu)
 		parse_err(p, HERE(p), "mtu", -1, "found %u, expected at most the %u of port %s",
 			iface->mtu, conf->ports[iface->port].mtu, conf->ports[iface->port].name);
-	if (iface_has6(iface) && iface->mtu < CONF_MTU_MIN6)
-		parse_err(p, HERE(p), "mtu", -1,
-			"it is %u, expected at least %u since the interface has an IPv6 address",
-			iface->mtu, CONF_MTU_MIN6);
+	check_mtu6(p, iface);
 	if (iface->ra)
 		parse_ra(p, iface, config_setting_get_member(s, "router-advertisements"));
 }

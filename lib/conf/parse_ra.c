@@ -12,30 +12,10 @@
 
 #define SECTION "interfaces.router-advertisements"
 
-struct place {
-	const char *section;
-	int index;
-	const struct setting *set;
-	unsigned n_set;
-};
-
-static struct place place_of(const struct parse *p)
-{
-	return (struct place){p->section, p->index, p->set, p->n_set};
-}
-
-static void go_back(struct parse *p, const struct place *to)
-{
-	p->section = to->section;
-	p->index = to->index;
-	p->set = to->set;
-	p->n_set = to->n_set;
-}
-
 void setting_read_ra(struct parse *p, config_setting_t *s, void *base)
 {
 	struct conf_iface *iface = base;
-	const struct place back = place_of(p);
+	const struct parse_place back = parse_place(p);
 	char path[64];
 
 	snprintf(path, sizeof(path), "%s[%d].router-advertisements", p->section, p->index);
@@ -45,7 +25,7 @@ void setting_read_ra(struct parse *p, config_setting_t *s, void *base)
 	s = parse_group(p, path);
 	p->set = settings_of(SECTION, &p->n_set);
 	settings_read(p, s, iface->ra);
-	go_back(p, &back);
+	parse_go_back(p, &back);
 }
 
 static bool read_int(struct parse *p, const config_setting_t *s, long long max, long long *v)
@@ -131,7 +111,7 @@ static void check_prefix(struct parse *p, const struct ra *ra, unsigned k)
 void setting_read_ra_prefixes(struct parse *p, config_setting_t *s, void *base)
 {
 	struct ra *ra = base;
-	const struct place back = place_of(p);
+	const struct parse_place back = parse_place(p);
 	char path[80];
 	unsigned n;
 
@@ -146,7 +126,7 @@ void setting_read_ra_prefixes(struct parse *p, config_setting_t *s, void *base)
 		settings_read(p, e, &ra->prefix[ra->n_prefixes]);
 		check_prefix(p, ra, ra->n_prefixes++);
 	}
-	go_back(p, &back);
+	parse_go_back(p, &back);
 }
 
 void setting_read_ra_dns(struct parse *p, config_setting_t *s, void *base)
@@ -248,7 +228,7 @@ static void own_prefixes(struct parse *p, const struct conf_iface *iface)
 
 void parse_ra(struct parse *p, struct conf_iface *iface, config_setting_t *s)
 {
-	const struct place back = place_of(p);
+	const struct parse_place back = parse_place(p);
 	struct ra *ra = iface->ra;
 	char path[64];
 
@@ -275,5 +255,5 @@ void parse_ra(struct parse *p, struct conf_iface *iface, config_setting_t *s)
 	p->set = settings_of(SECTION ".prefixes", &p->n_set);
 	if (config_setting_get_member(s, "prefixes") == NULL)
 		own_prefixes(p, iface);
-	go_back(p, &back);
+	parse_go_back(p, &back);
 }

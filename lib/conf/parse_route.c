@@ -211,8 +211,14 @@ static void parse_route(struct parse *p, config_setting_t *s, struct conf_route 
 		parse_err(p, HERE(p), "interface", -1,
 			"interface %s has no IPv6 address, expected one for an IPv6 route",
 			p->conf->ifaces[t.iface].name);
-	for (unsigned k = 0; k < t.n_via; k++)
-		r->paths[k] = (struct conf_path){.via = t.via[k], .iface = resolve(p, &t, k)};
+	for (unsigned k = 0; k < t.n_via; k++) {
+		uint16_t iface = resolve(p, &t, k);
+
+		r->paths[k] = (struct conf_path){.via = t.via[k], .iface = iface};
+		if (iface < p->conf->n_ifaces &&
+			p->conf->ifaces[iface].tunnel) /* nobody is to be asked for there */
+			r->paths[k].via = (struct addr){0};
+	}
 }
 
 void parse_routes(struct parse *p)
@@ -238,8 +244,14 @@ void setting_read_neigh_iface(struct parse *p, config_setting_t *s, void *base)
 {
 	struct conf_neigh *n = base;
 
-	if (!read_iface(p, s, &n->iface))
+	if (!read_iface(p, s, &n->iface)) {
 		n->iface = UINT16_MAX;
+	} else if (p->conf->ifaces[n->iface].tunnel) {
+		parse_err(p, HERE(p), "interface", -1,
+			"%s is a tunnel interface and has no neighbours, expected one with a port",
+			p->conf->ifaces[n->iface].name);
+		n->iface = UINT16_MAX;
+	}
 }
 
 void setting_read_neigh_addr(struct parse *p, config_setting_t *s, void *base)

@@ -10,6 +10,7 @@
 #define RELOAD false
 #define RESTART true
 #define REQUIRED INT64_MIN
+#define COUNT_MAX 900000000000000000 /* of 18 digits: what text.c lets through */
 #define FIELD(S, f) .offset = offsetof(S, f), .size = sizeof(((S *)NULL)->f)
 #define INT(sec, S, f, n, least, most, d, apply) \
 	{.section = sec,                         \
@@ -19,6 +20,17 @@
 		FIELD(S, f),                     \
 		.min = least,                    \
 		.max = most,                     \
+		.def = d,                        \
+		.required = (int64_t)(d) == REQUIRED},
+#define INTZ(sec, S, f, n, least, most, d, apply) \
+	{.section = sec,                          \
+		.name = n,                        \
+		.kind = SETTING_INT,              \
+		.restart = apply,                 \
+		.zero = true,                     \
+		FIELD(S, f),                      \
+		.min = least,                     \
+		.max = most,                      \
 		.def = d},
 #define INT0(sec, S, f, n, least, most, apply) \
 	{.section = sec,                       \
@@ -92,6 +104,9 @@ static void store(const struct setting *s, void *base, int64_t value)
 	case 4:
 		*(uint32_t *)at = (uint32_t)value;
 		break;
+	case 8:
+		*(uint64_t *)at = (uint64_t)value;
+		break;
 	}
 }
 
@@ -104,6 +119,8 @@ static int64_t fetch(const struct setting *s, const void *base)
 		return *(const uint8_t *)at;
 	case 2:
 		return *(const uint16_t *)at;
+	case 8:
+		return (int64_t) * (const uint64_t *)at;
 	default:
 		return s->min < 0 ? *(const int32_t *)at : (int64_t) * (const uint32_t *)at;
 	}

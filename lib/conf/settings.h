@@ -18,7 +18,7 @@ struct setting {
 	const char *name;
 	enum setting_kind kind;
 	bool restart; /* else a reload applies it */
-	bool zero;    /* INT: 0 is permitted below min and means that Postern chooses */
+	bool zero;    /* INT: 0 is permitted below min */
 	bool required;
 	uint16_t offset;  /* of the field in the section's struct */
 	uint16_t size;    /* of the field, bytes */

@@ -32,6 +32,7 @@ struct syntax {
 	unsigned line;    /* of the token */
 	unsigned next_line;
 	char token;
+	bool key; /* within the value of a setting named key: never shown */
 	const char *name;
 	struct errs *errs;
 };
@@ -125,7 +126,10 @@ static int fail(struct syntax *s, const char *expected)
 	snprintf(token, sizeof(token), "%.*s", (int)(s->at - s->from) - (s->token == T_INT),
 		s->from);
 	errs_add(s->errs, s->name, s->line, "", "syntax error: found %s, expected %s",
-		s->token == T_END ? "the end of the file" : text_quote(token, quoted), expected);
+		s->token == T_END               ? "the end of the file"
+		: s->key && s->at - s->from > 1 ? "a key without quotes"
+						: text_quote(token, quoted),
+		expected);
 	return -EINVAL;
 }
 
@@ -171,6 +175,7 @@ static int setting(struct syntax *s, bool top)
 {
 	if (s->token != T_NAME)
 		return fail(s, top ? "the name of a setting" : "the name of a setting, or }");
+	s->key = s->at - s->from == 3 && memcmp(s->from, "key", 3) == 0;
 	next(s);
 	if (s->token != '=' && s->token != ':')
 		return fail(s, "=");

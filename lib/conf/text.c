@@ -5,6 +5,8 @@
  */
 #include "conf/parse.h"
 
+#include "base/secret.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +15,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Twice the room; what was there is wiped, for it may hold keys. */
+static char *grow(char *buf, size_t have, size_t room)
+{
+	char *grown = malloc(room * 2);
+
+	if (grown)
+		memcpy(grown, buf, have);
+	explicit_bzero(buf, have);
+	free(buf);
+	return grown;
+}
 
 static int read_all(int fd, size_t max, size_t size_hint, char **text, size_t *len)
 {
@@ -24,13 +38,11 @@ static int read_all(int fd, size_t max, size_t size_hint, char **text, size_t *l
 		ssize_t r;
 
 		if (have == room - 1) {
-			char *grown = room > max ? NULL : realloc(buf, room * 2);
-
-			if (grown == NULL) {
-				free(buf);
-				return room > max ? -EFBIG : -ENOMEM;
-			}
-			buf = grown;
+			if (room > max)
+				goto too_big;
+			buf = grow(buf, have, room);
+			if (buf == NULL)
+				return -ENOMEM;
 			room *= 2;
 		}
 		r = read(fd, buf + have, room - 1 - have);
@@ -39,13 +51,12 @@ static int read_all(int fd, size_t max, size_t size_hint, char **text, size_t *l
 		if (r < 0) {
 			int e = errno;
 
+			explicit_bzero(buf, have);
 			free(buf);
 			return -e;
 		}
-		if (r == 0 && have > max) {
-			free(buf);
-			return -EFBIG;
-		}
+		if (r == 0 && have > max)
+			goto too_big;
 		if (r == 0) {
 			buf[have] = '\0';
 			*text = buf;
@@ -55,6 +66,10 @@ static int read_all(int fd, size_t max, size_t size_hint, char **text, size_t *l
 		have += (size_t)r;
 	}
 	return -ENOMEM;
+too_big:
+	explicit_bzero(buf, have);
+	free(buf);
+	return -EFBIG;
 }
 
 int text_read(const char *path, size_t max, char **text, size_t *len, char why[128])
@@ -92,6 +107,8 @@ struct scan {
 	unsigned line;
 	const char *name;
 	struct errs *errs;
+	struct vault *vault;
+	bool key; /* within the value of a setting named key */
 };
 
 static void copy(struct scan *s, size_t n)
@@ -135,6 +152,52 @@ static void move_separator(struct scan *s)
 		return;
 	*s->out++ = *next;
 	s->moved = next;
+}
+
+/* n bytes and an end into the vault. */
+static void vault_add(struct vault *v, const char *text, size_t n)
+{
+	while (!v->no_memory && v->len + n + 1 > v->room) {
+		size_t room = v->room ? v->room * 2 : 4096;
+		char *grown = secret_alloc(room);
+
+		if (grown && v->len)
+			memcpy(grown, v->text, v->len);
+		secret_free(v->text, v->room);
+		v->text = grown;
+		v->room = grown ? room : 0;
+		v->no_memory = grown == NULL;
+	}
+	if (v->no_memory)
+		return;
+	memcpy(v->text + v->len, text, n);
+	v->len += n;
+	v->text[v->len++] = '\0';
+}
+
+/* A key: its place in the vault instead of it; the lines that it spans stay. */
+static int scan_key(struct scan *s)
+{
+	const char *from = s->at + 1, *p = from;
+	unsigned opened = s->line;
+
+	while (p < s->end && *p != '"')
+		p += *p == '\\' ? 2 : 1;
+	if (p >= s->end) {
+		errs_add(s->errs, s->name, opened, "", "the string that begins here is not closed");
+		return -EINVAL;
+	}
+	s->out += sprintf(s->out, "\"@%zu\"", s->vault->len);
+	vault_add(s->vault, from, (size_t)(p - from));
+	for (const char *c = from; c < p; c++) {
+		if (*c != '\n')
+			continue;
+		*s->out++ = '\n';
+		s->line++;
+	}
+	s->at = p + 1;
+	move_separator(s);
+	return 0;
 }
 
 static int scan_string(struct scan *s)
@@ -224,7 +287,7 @@ static int scan_token(struct scan *s)
 		return 0;
 	}
 	if (c == '"')
-		return scan_string(s);
+		return s->key ? scan_key(s) : scan_string(s);
 	if (c == '#' || (c == '/' && (s->at[1] == '/' || s->at[1] == '*')))
 		return scan_comment(s);
 	if (isdigit((unsigned char)c))
@@ -242,18 +305,28 @@ static int scan_token(struct scan *s)
 		return -EINVAL;
 	}
 	if (isalpha((unsigned char)c) || c == '*') { /* a name: its digits are no number */
+		const char *from = s->at;
+
 		while (s->at < s->end && (isalnum((unsigned char)*s->at) || strchr("-_*", *s->at)))
 			copy(s, 1);
+		s->key = s->at - from == 3 && memcmp(from, "key", 3) == 0;
 		return 0;
 	}
 	copy(s, 1);
 	return 0;
 }
 
-char *text_prepare(const char *text, size_t len, const char *name, struct errs *errs)
+char *text_prepare(
+	const char *text, size_t len, const char *name, struct vault *vault, struct errs *errs)
 {
 	const char *nul = memchr(text, '\0', len);
-	struct scan s = {.at = text, .end = text + len, .line = 1, .name = name, .errs = errs};
+	struct scan s = {.at = text,
+		.end = text + len,
+		.line = 1,
+		.name = name,
+		.errs = errs,
+		.vault = vault};
+	size_t quotes = 0;
 	char *out;
 
 	if (nul) {
@@ -262,7 +335,10 @@ char *text_prepare(const char *text, size_t len, const char *name, struct errs *
 		errs_add(errs, name, s.line, "", "found a NUL byte, expected text");
 		return NULL;
 	}
-	out = malloc(len * 2 + 1); /* at worst an L behind every digit */
+	for (size_t i = 0; i < len; i++)
+		quotes += text[i] == '"';
+	/* at worst an L behind every digit, and instead of a string a place in the vault */
+	out = malloc(len * 2 + quotes / 2 * 24 + 1);
 	if (out == NULL) {
 		errs_add(errs, name, 0, "", "no memory");
 		return NULL;
@@ -275,7 +351,77 @@ char *text_prepare(const char *text, size_t len, const char *name, struct errs *
 		}
 	}
 	*s.out = '\0';
-	return out;
+	if (!vault->no_memory)
+		return out;
+	errs_add(errs, name, 0, "", "no memory");
+	free(out);
+	return NULL;
+}
+
+void text_vault_free(struct vault *vault)
+{
+	secret_free(vault->text, vault->room);
+	*vault = (struct vault){0};
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Digits of text behind the first *digits. False: something else is in it. */
+static bool add_hex(const char *text, uint8_t *to, unsigned max, unsigned *digits)
+{
+	for (; *text; text++) {
+		int d = hex_digit(*text);
+
+		if (isspace((unsigned char)*text))
+			continue;
+		if (d < 0)
+			return false;
+		if (*digits < 2 * max && *digits % 2)
+			to[*digits / 2] = (uint8_t)(to[*digits / 2] | d);
+		else if (*digits < 2 * max)
+			to[*digits / 2] = (uint8_t)(d << 4);
+		++*digits;
+	}
+	return true;
+}
+
+static const char *skip_0x(const char *text)
+{
+	while (isspace((unsigned char)*text))
+		text++;
+	return text[0] == '0' && (text[1] | 0x20) == 'x' ? text + 2 : text;
+}
+
+int text_hex(const char *text, uint8_t *to, unsigned max)
+{
+	unsigned digits = 0;
+
+	if (!add_hex(skip_0x(text), to, max, &digits) || digits % 2 || digits == 0)
+		return -1;
+	return (int)(digits / 2);
+}
+
+int text_vault_hex(const struct vault *vault, const char *at, uint8_t *to, unsigned max)
+{
+	unsigned digits = 0;
+
+	/* several strings in a row are one, to libconfig: "@0@17" */
+	while (*at == '@') {
+		char *end;
+		size_t from = strtoul(at + 1, &end, 10);
+		const char *part = vault->text + from;
+
+		if (from >= vault->len || !add_hex(digits ? part : skip_0x(part), to, max, &digits))
+			return -1;
+		at = end;
+	}
+	return *at || digits % 2 || digits == 0 ? -1 : (int)(digits / 2);
 }
 
 char *text_join(const char *dir, const char *name)

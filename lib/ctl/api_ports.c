@@ -194,18 +194,19 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
 	return json_pack(
 		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o,"
-		" s:o}",                                                                   //
-		"name", text_json(f->name),                                                //
-		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure",                   //
-		"enabled", (f->flags & IFACE_UP) != 0,                                     //
-		"port", text_json(port_name(env, f->port)),                                //
-		"vlan", vlan_json(f->vlan),                                                //
-		"outer_vlan", vlan_json(f->outer_vlan),                                    //
-		"mtu", f->mtu,                                                             //
-		"mac", text_json_mac(f->mac.addr_bytes),                                   //
-		"addresses", addrs,                                                        //
-		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(), //
-		"tentative", "duplicate",                                                  //
+		" s:o}",                                                 //
+		"name", text_json(f->name),                              //
+		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure", //
+		"enabled", (f->flags & IFACE_UP) != 0,                   //
+		"port",
+		f->port == IFACE_NO_PORT ? json_null() : text_json(port_name(env, f->port)), //
+		"vlan", vlan_json(f->vlan),                                                  //
+		"outer_vlan", vlan_json(f->outer_vlan),                                      //
+		"mtu", f->mtu,                                                               //
+		"mac", text_json_mac(f->mac.addr_bytes),                                     //
+		"addresses", addrs,                                                          //
+		"link_local", f->flags & IFACE_IP6 ? text_json_addr(&f->ll) : json_null(),   //
+		"tentative", "duplicate",                                                    //
 		"urpf",
 		f->flags & IFACE_URPF_STRICT  ? "strict"
 		: f->flags & IFACE_URPF_LOOSE ? "loose"

@@ -160,8 +160,8 @@ bool neigh_may_log(struct neigh_limit *limit, uint64_t now_ms, char after[NEIGH_
 static inline const struct iface *neigh_iface(const struct ports *ports, uint16_t id)
 {
 	if (ports == NULL || id == IFACE_NONE || id >= ports->n_ifaces || id >= IFACES_MAX ||
-		!(ports->iface[id].flags & IFACE_UP))
-		return NULL;
+		!(ports->iface[id].flags & IFACE_UP) || ports->iface[id].flags & IFACE_TUNNEL)
+		return NULL; /* a tunnel has no link, and so nobody to ask and nobody who asks */
 	return &ports->iface[id];
 }
 

@@ -20,6 +20,7 @@
 #define IFACES_MAX 1025 /* interface 0 is "none" */
 #define IFACE_NONE 0
 #define IFACE_NAME_MAX 32
+#define IFACE_NO_PORT UINT16_MAX
 #define VLANS 4096
 #define IFACE_HDR_MAX 22                     /* Ethernet header with two tags */
 #define ETHER_TYPE_SVLAN RTE_ETHER_TYPE_QINQ /* 802.1ad: 0x88a8 */
@@ -35,7 +36,7 @@ enum iface_flag {
 
 struct iface {
 	uint16_t id;
-	uint16_t port;       /* DPDK port id */
+	uint16_t port;       /* DPDK port id; IFACE_TUNNEL: IFACE_NO_PORT */
 	uint16_t vlan;       /* 802.1Q tag; 0: none */
 	uint16_t outer_vlan; /* 802.1ad tag around it; 0: none */
 	uint16_t mtu;

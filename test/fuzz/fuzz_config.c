@@ -18,8 +18,8 @@ static void check_iface(const struct conf *conf, const struct conf_iface *f)
 {
 	bool has6 = false;
 
-	must(f->port < conf->n_ports);
-	must(f->mtu <= conf->ports[f->port].mtu);
+	must(f->tunnel ? f->port == UINT16_MAX : f->port < conf->n_ports);
+	must(f->tunnel || f->mtu <= conf->ports[f->port].mtu);
 	for (unsigned k = 0; k < f->n_addrs; k++) {
 		const struct prefix *a = &f->addrs[k];
 
@@ -58,6 +58,44 @@ static void check_route(const struct conf *conf, const struct conf_route *r)
 	}
 }
 
+static void check_sa(const struct conf_ipsec *c, const struct conf_sa *sa)
+{
+	must(sa->tunnel < c->n_tunnels && sa->name[0] && sa->spi >= 256);
+	must(sa->proto == 50 || sa->proto == 51);
+	must(suite_key_len(&sa->suite) > 0 && suite_key_len(&sa->suite) <= SUITE_KEY_MAX);
+	must(sa->key >= c->keys && sa->key + SUITE_KEY_MAX <= c->keys + c->keys_size);
+	must(!sa->suite.legacy || c->allow_legacy);
+	must(sa->window == 0 || (!sa->out && sa->window >= 32 && sa->window <= 65536));
+}
+
+static void check_ipsec(const struct conf *conf)
+{
+	const struct conf_ipsec *c = &conf->ipsec;
+	uint32_t sas = 0;
+
+	for (uint32_t i = 0; i < c->n_tunnels; i++) {
+		const struct conf_tunnel *t = &c->tunnels[i];
+
+		must(t->name[0] && t->protocol >= 1 && t->protocol <= 3 && t->ttl > 0);
+		must(addr_is4(&t->local) == addr_is4(&t->remote));
+		must(!t->encap || t->protocol == CONF_TUNNEL_ESP);
+		must(t->iface == UINT16_MAX ||
+			(t->iface < conf->n_ifaces && conf->ifaces[t->iface].tunnel));
+		must(t->first_sa == sas);
+		sas += t->n_sas;
+	}
+	must(sas == c->n_sas && c->n_sas <= c->sas_max);
+	for (uint32_t i = 0; i < c->n_sas; i++)
+		check_sa(c, &c->sas[i]);
+	for (uint32_t i = 0; i < c->n_policies; i++) {
+		const struct conf_policy *p = &c->policies[i];
+
+		must((p->action == CONF_POLICY_PROTECT) == (p->tunnel < c->n_tunnels));
+		must(p->sel.any_addr || addr_is4(&p->sel.src_from) == addr_is4(&p->sel.dst_from));
+		must(p->sel.sport_from <= p->sel.sport_to && p->sel.dport_from <= p->sel.dport_to);
+	}
+}
+
 static void check(const struct conf *conf)
 {
 	must(conf->n_ports > 0 && conf->n_ports <= CONF_PORTS_MAX);
@@ -70,6 +108,7 @@ static void check(const struct conf *conf)
 	for (uint32_t i = 0; i < conf->n_neighs; i++)
 		must(conf->neighs[i].iface < conf->n_ifaces &&
 			!addr_is_unspecified(&conf->neighs[i].addr));
+	check_ipsec(conf);
 	for (uint32_t i = 0; i < conf->n_rules; i++)
 		must(conf->rules[i].file && rule_families(&conf->rules[i]) != 0);
 }

@@ -28,6 +28,7 @@ static const struct {
 	{"arp.entries-max", "", "arp = { entries-max = 16; };", "8192", "16"},
 	{"nd.entries-max", "", "nd = { entries-max = 16; };", "8192", "16"},
 	{"reassembly.datagrams", "", "reassembly = { datagrams = 16; };", "1024", "16"},
+	{"ipsec.sas-max", "", "ipsec = { sas-max = 16; };", "4096", "16"},
 	{"control.socket", "", "control = { socket = \"/x\"; };", "/run/postern/control.sock",
 		"/x"},
 	{"control.group", "", "control = { group = \"adm\"; };", "none", "adm"},
@@ -67,6 +68,17 @@ static const char *const reloaded[] = {
 	HEAD MID TAIL
 	"ip6 = { hop-limit = 3; icmp-error-rate = 1; icmp-echo-rate = 1; martians-drop = false; "
 	"extension-headers-max = 1; };",
+	HEAD MID
+	"addresses = \"192.0.2.1/24\"; }, { name = \"x\"; tunnel = true; " TAIL
+	"ipsec = { allow-legacy = true; predecap-filter = false; generated-rules = false; "
+	"unmatched = \"discard\"; nesting-max = 1; key-age-days = 0; tunnels = ( { name = \"t\"; "
+	"number = 1; protocol = \"ah\"; local = \"192.0.2.1\"; remote = \"192.0.2.2\"; interface = "
+	"\"x\"; dscp = 3; ecn = false; df = \"set\"; ttl = 3; flow-label = true; fragment = "
+	"\"after\"; mss = \"off\"; mtu = 1400; sas = ( { name = \"s\"; direction = \"in\"; spi = "
+	"256; "
+	"suite = \"sha1\"; key = \"0123456789abcdef0123456789abcdef01234567\"; window = 0; owner = "
+	"0; "
+	"lifetime = { hard-s = 1; }; } ); } ); policies = ( { action = \"discard\"; } ); };",
 	HEAD MID TAIL "reassembly = { per-source = 1; fragments = 2; timeout-s = 1; };",
 	HEAD MID "outer-vlan = 4; vlan = 3; dad-transmits = 0; addresses = \"2001:db8::1/64\"; "
 		 "router-advertisements = { interval-s = 4; managed = true; dns = "

@@ -239,7 +239,9 @@ static const struct {
 			{3, "filter.rules[0].dst-mask", "found without dst"},
 			{4, "filter.rules[0].proto", "found \"tpc\", expected all, tcp"},
 			{5, "filter.rules[0].sport", "found \"= 80\", expected any, or eq"},
-			{6, "filter.rules[0].tunnel", "found \"vpn\""}}},
+			{6, "filter.rules[0].tunnel",
+				"found \"vpn\", expected any, none, or the name or number of a "
+				"tunnel"}}},
 	{"length and mask",
 		PORT IFACE "filter = { rules = ( { action = \"permit\"; src = \"9.0.0.0/8\";\n"
 			   "src-mask = \"255.0.0.0\"; } ); };",
