@@ -1,5 +1,6 @@
 /* The filter compiler, second half: one list of rules becomes one or two rte_acl contexts, ready
- * for lookups with the fastest algorithm that the machine has.
+ * for lookups with the fastest algorithm that the machine has. Security policies are compiled the
+ * same way.
  *
  * rte_acl makes tries over the bytes of the key, and a lookup costs two to three cycles per byte
  * and trie. Where "any source, this host" meets "this network, any destination" in one trie, each
@@ -15,7 +16,7 @@
  * one of IPv4 has 13: the same lists in IPv6 cost 2.5 times as many cycles and 1.5 to 3 times as
  * much memory (1,000 rules 118 cycles and 160 MB, 100,000 rules 260 and 480).
  *
- * Called by acl_build, on the builder thread or at boot.
+ * Called by acl_build and spd_build, on the builder thread or at boot.
  */
 #include "table/acl_parts.h"
 
@@ -118,13 +119,6 @@ static void set_prefix(struct rte_acl_field *field, const uint32_t *word, unsign
 	}
 }
 
-/* What all contexts of a list are made from. */
-struct source {
-	const struct acl *acl;
-	const struct key_shape *shape;
-	const struct acl_match *match;
-};
-
 /* Whether the rule goes with those that say more about the source. So do rules that are wide on
  * both sides: with the others, each would cross thousands of destinations. */
 static bool by_source(const struct acl_match *m, uint8_t wide)
@@ -134,27 +128,21 @@ static bool by_source(const struct acl_match *m, uint8_t wide)
 
 /* Adds a rule with all pairs of its port ranges (neq is two ranges). They are disjoint, so that
  * they may share a priority. */
-static int add_rule(struct rte_acl_ctx *ctx, const struct source *from, uint32_t index)
+static int add_rule(
+	struct rte_acl_ctx *ctx, const struct key_shape *shape, const struct acl_entry *e)
 {
-	const struct key_shape *shape = from->shape;
-	const struct acl_match *m = &from->match[index];
+	const struct acl_match *m = e->match;
 	struct ctx_rule r = {
 		.data = {.category_mask = 1,
-			.priority = RTE_ACL_MAX_PRIORITY - (int32_t)index,
-			.userdata = index + 1},
+			/* the verdicts are in the order of the list */
+			.priority = RTE_ACL_MAX_PRIORITY - (int32_t)e->verdict,
+			.userdata = e->verdict},
 	};
 	struct rte_acl_field *sport = &r.field[shape->first[SPORT]];
 	struct rte_acl_field *dport = &r.field[shape->first[DPORT]];
-	uint8_t lo = 0, hi = UINT8_MAX;
 
-	if (m->proto == RULE_PROTO_TCP_ACK)
-		lo = hi = from->acl->class[1][6];
-	else if (m->proto < RULE_PROTO_ALL) {
-		lo = from->acl->class[0][m->proto];
-		hi = from->acl->class[1][m->proto];
-	}
-	r.field[0].value.u8 = lo;
-	r.field[0].mask_range.u8 = hi;
+	r.field[0].value.u8 = e->class_from;
+	r.field[0].mask_range.u8 = e->class_to;
 	set_prefix(&r.field[shape->first[SRC]], m->src, m->slen, shape->addr_words);
 	set_prefix(&r.field[shape->first[DST]], m->dst, m->dlen, shape->addr_words);
 	for (unsigned i = 0; i < m->n_sport * m->n_dport; i++) {
@@ -187,30 +175,42 @@ static void choose_algorithm(struct rte_acl_ctx *ctx)
 			return;
 }
 
-/* The rules of a list as one context. 0 or what rte_acl says. */
-static int make_one(const struct source *from, struct rte_acl_ctx **result,
-	const struct acl_list *list, const uint8_t *order, uint32_t *n_compiled)
+/* Some of a list, and how their contexts are made. */
+struct part_list {
+	const struct acl_spec *spec;
+	const struct acl_entry *entry;
+	uint32_t n;
+};
+
+static const struct key_shape *shape_of(const struct acl_spec *spec)
 {
-	const struct acl_match *match = from->match;
+	return spec->ip6 ? &shape6 : &shape4;
+}
+
+/* As one context. 0 or what rte_acl says. */
+static int make_one(const struct part_list *list, const uint8_t *order, struct rte_acl_ctx **result,
+	uint32_t *n_compiled)
+{
+	const struct key_shape *shape = shape_of(list->spec);
 	/* rte_acl keeps contexts by name for the whole process and returns an old one of that name
 	 */
 	static atomic_uint sequence;
 	char name[RTE_ACL_NAMESIZE];
 	struct rte_acl_param param = {.name = name,
-		.socket_id = from->acl->socket,
-		.rule_size = RTE_ACL_RULE_SZ(from->shape->fields)};
-	struct rte_acl_config cfg = layout(from->shape, order);
+		.socket_id = list->spec->socket,
+		.rule_size = RTE_ACL_RULE_SZ(shape->fields)};
+	struct rte_acl_config cfg = layout(shape, order);
 	struct rte_acl_ctx *ctx;
 	int rc = 0;
 
-	snprintf(name, sizeof(name), "filter-%u", atomic_fetch_add(&sequence, 1));
+	snprintf(name, sizeof(name), "%s-%u", list->spec->what, atomic_fetch_add(&sequence, 1));
 	for (uint32_t i = 0; i < list->n; i++)
-		param.max_rule_num += match[list->rule[i]].n_sport * match[list->rule[i]].n_dport;
+		param.max_rule_num += list->entry[i].match->n_sport * list->entry[i].match->n_dport;
 	ctx = rte_acl_create(&param);
 	if (ctx == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < list->n && rc == 0; i++)
-		rc = add_rule(ctx, from, list->rule[i]);
+		rc = add_rule(ctx, shape, &list->entry[i]);
 	if (rc == 0)
 		rc = rte_acl_build(ctx, &cfg);
 	if (rc != 0) {
@@ -239,111 +239,108 @@ static size_t available_bytes(void)
 }
 
 /* Builds a thin sample of a long list and says whether the whole would fit. 0 or -errno. */
-static int try_sample(const struct source *from, const struct acl_list *list, const uint8_t *order)
+static int try_sample(const struct part_list *list, const uint8_t *order)
 {
 	size_t before = acl_heap_bytes(), need;
-	struct acl_list sample = {.n = 0};
+	struct acl_entry *entry = malloc(sizeof(entry[0]) * (list->n / TRY_STRIDE + 1));
+	struct part_list sample = {list->spec, entry, 0};
 	struct rte_acl_ctx *ctx = NULL;
 	uint32_t n_compiled = 0;
 	int rc;
 
-	sample.rule = malloc(sizeof(sample.rule[0]) * (list->n / TRY_STRIDE + 1));
-	if (sample.rule == NULL)
+	if (entry == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < list->n; i += TRY_STRIDE)
-		sample.rule[sample.n++] = list->rule[i];
-	rc = make_one(from, &ctx, &sample, order, &n_compiled);
+		entry[sample.n++] = list->entry[i];
+	rc = make_one(&sample, order, &ctx, &n_compiled);
 	need = (RTE_MAX(acl_heap_bytes(), before) - before) * TRY_STRIDE;
 	if (rc == 0 && need > TABLE_BYTES_MAX)
 		rc = -ERANGE;
 	else if (rc == 0 && need * BUILD_BYTES_PER_TABLE_BYTE > available_bytes())
 		rc = -EFBIG;
 	rte_acl_free(ctx);
-	free(sample.rule);
+	free(entry);
 	return rc;
 }
 
-static int try_and_make(const struct source *from, struct rte_acl_ctx **result,
-	const struct acl_list *list, const uint8_t *order, uint32_t *n_compiled)
+static int try_and_make(const struct part_list *list, const uint8_t *order,
+	struct rte_acl_ctx **result, uint32_t *n_compiled)
 {
-	int rc = list->n < TRY_FROM ? 0 : try_sample(from, list, order);
+	int rc = list->n < TRY_FROM ? 0 : try_sample(list, order);
 
-	return rc ? rc : make_one(from, result, list, order, n_compiled);
+	return rc ? rc : make_one(list, order, result, n_compiled);
 }
 
-static void explain(int rc, uint32_t n, char *why, size_t why_size)
+static void explain(int rc, const struct part_list *list, char *why, size_t why_size)
 {
+	const char *what = list->spec->what;
+
 	if (rc == -ENOMEM)
 		snprintf(why, why_size,
-			"no memory for the lookup table of %u rules: the DPDK heap is too small "
-			"for "
+			"no memory for the lookup table of %u %s: the DPDK heap is too small for "
 			"it; raise memory-mb or give the machine more hugepages",
-			n);
+			list->n, what);
 	else if (rc == -ERANGE)
 		snprintf(why, why_size,
-			"the lookup table of %u rules would be larger than %zu MB: they overlap "
-			"too "
-			"much; use fewer rules with port ranges and short prefixes",
-			n, TABLE_BYTES_MAX >> 20);
+			"the lookup table of %u %s would be larger than %zu MB: they overlap too "
+			"much; use fewer %s with port ranges and short prefixes",
+			list->n, what, TABLE_BYTES_MAX >> 20, what);
 	else if (rc == -EFBIG)
 		snprintf(why, why_size,
-			"building the lookup table of %u rules would take more than the %zu MB of "
-			"ordinary memory that are available: use fewer rules, or fewer hugepages",
-			n, available_bytes() >> 20);
+			"building the lookup table of %u %s would take more than the %zu MB of "
+			"ordinary memory that are available: use fewer %s, or fewer hugepages",
+			list->n, what, available_bytes() >> 20, what);
 	else
-		snprintf(why, why_size, "rte_acl refuses the table of %u rules: %s", n,
+		snprintf(why, why_size, "rte_acl refuses the table of %u %s: %s", list->n, what,
 			strerror(-rc));
 }
 
 /* The list in two, in one array that the caller frees: part[0] by destination, part[1] by source.
  */
-static uint32_t *cut(
-	const struct source *from, const struct acl_list *list, struct acl_list part[2])
+static struct acl_entry *cut(const struct part_list *list, struct part_list part[2])
 {
-	uint32_t *rule = malloc(sizeof(rule[0]) * list->n);
+	struct acl_entry *entry = malloc(sizeof(entry[0]) * list->n);
 	uint32_t front = 0, back = list->n;
+	uint8_t wide = shape_of(list->spec)->wide;
 
-	for (uint32_t i = 0; rule != NULL && i < list->n; i++) {
-		uint32_t r = list->rule[i];
-
-		rule[by_source(&from->match[r], from->shape->wide) ? --back : front++] =
-			r; /* the order doesn't matter */
-	}
-	part[0] = (struct acl_list){.rule = rule, .n = front};
-	part[1] = (struct acl_list){.rule = rule + back, .n = list->n - back};
-	return rule;
+	/* the order doesn't matter */
+	for (uint32_t i = 0; entry != NULL && i < list->n; i++)
+		entry[by_source(list->entry[i].match, wide) ? --back : front++] = list->entry[i];
+	part[0] = (struct part_list){list->spec, entry, front};
+	part[1] = (struct part_list){list->spec, entry + back, list->n - back};
+	return entry;
 }
 
-int acl_ctx_make(const struct acl *a, bool ip6, struct acl_group *group,
-	const struct acl_list *list, const struct acl_match *match, struct acl_build_stats *stats,
-	char *why, size_t why_size)
+int acl_ctx_make(const struct acl_spec *spec, struct acl_group *group,
+	const struct acl_entry *entry, uint32_t n, struct acl_build_stats *stats, char *why,
+	size_t why_size)
 {
-	const struct source from = {a, ip6 ? &shape6 : &shape4, match};
-	struct acl_list part[2];
-	uint32_t *rule = cut(&from, list, part);
+	const struct part_list list = {spec, entry, n};
+	struct part_list part[2];
+	struct acl_entry *sorted = cut(&list, part);
 	uint32_t n_compiled = 0;
 	int rc = -ENOMEM;
 
-	if (rule == NULL)
+	if (sorted == NULL)
 		goto out;
 	if ((uint64_t)part[0].n * part[1].n <= PAIRS_MAX)
 		rc = try_and_make(
-			&from, &group->ctx, list, part[0].n ? dst_first : src_first, &n_compiled);
+			&list, part[0].n ? dst_first : src_first, &group->ctx, &n_compiled);
 	/* in two, also where there is no memory for one */
 	if (rc != 0 && part[0].n > 0 && part[1].n > 0) {
 		n_compiled = 0;
-		rc = try_and_make(&from, &group->ctx, &part[0], dst_first, &n_compiled);
+		rc = try_and_make(&part[0], dst_first, &group->ctx, &n_compiled);
 		if (rc == 0)
-			rc = try_and_make(&from, &group->more, &part[1], src_first, &n_compiled);
+			rc = try_and_make(&part[1], src_first, &group->more, &n_compiled);
 	}
 	stats->n_compiled += n_compiled;
 	stats->n_contexts += group->more ? 2 : 1;
 out:
-	free(rule);
+	free(sorted);
 	if (rc != 0) {
 		rte_acl_free(group->ctx);
 		group->ctx = NULL;
-		explain(rc, list->n, why, why_size);
+		explain(rc, &list, why, why_size);
 	}
 	return rc;
 }

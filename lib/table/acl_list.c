@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t prefix_words(const struct prefix *p, uint32_t word[4])
+uint8_t acl_prefix_words(const struct prefix *p, uint32_t word[4])
 {
 	struct addr addr = addr_masked(&p->addr, p->len);
 
@@ -38,8 +38,8 @@ int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t 
 	}
 	memset(m, 0, sizeof(*m));
 	if (!r->any_addr) {
-		m->slen = prefix_words(&r->src, m->src);
-		m->dlen = prefix_words(&r->dst, m->dst);
+		m->slen = acl_prefix_words(&r->src, m->src);
+		m->dlen = acl_prefix_words(&r->dst, m->dst);
 	}
 	m->proto = r->proto;
 	/* ICMP too with 16 bits: types end at 255 anyway, and "any" stays a wildcard */

@@ -1,5 +1,6 @@
 /* What the files of the filter compiler share: acl_write.c (the whole), acl_list.c (which rules
- * each group has), acl_ctx.c (one list -> rte_acl contexts), acl_counters.c (ids of counters).
+ * each group has), acl_ctx.c (one list -> rte_acl contexts), acl_counters.c (ids of counters). The
+ * SPD is compiled by acl_ctx.c too (spd_write.c).
  *
  * For these files alone; everybody else includes acl.h or acl_write.h. Builder thread.
  */
@@ -30,6 +31,9 @@ struct acl_list {
 	uint32_t same;
 };
 
+/* The words of a prefix as struct acl_match has them; returns its length. */
+uint8_t acl_prefix_words(const struct prefix *p, uint32_t word[4]);
+
 /* 0, or -EINVAL (addresses of two families, with the sentence in why). */
 int acl_match_make(const struct rule *r, struct acl_match *m, char *why, size_t why_size);
 
@@ -43,11 +47,25 @@ void acl_lists_fini(struct acl_list list[ACL_GROUPS]);
 int acl_classes_make(
 	struct acl *a, const struct rule *rules, uint32_t n, char *why, size_t why_size);
 
-/* One list, not empty, as the contexts of a group of that family, ready for lookups. Adds to stats.
- * 0 or -errno with the sentence; the group has no context then. */
-int acl_ctx_make(const struct acl *a, bool ip6, struct acl_group *group,
-	const struct acl_list *list, const struct acl_match *match, struct acl_build_stats *stats,
-	char *why, size_t why_size);
+/* One of a list: what it matches, and the verdict then. */
+struct acl_entry {
+	const struct acl_match *match;
+	uint32_t verdict;             /* from 1; of those that match the smallest holds */
+	uint8_t class_from, class_to; /* the key's first byte */
+};
+
+/* Whose list it is. */
+struct acl_spec {
+	bool ip6;
+	int socket;
+	const char *what; /* "rules", for sentences */
+};
+
+/* n entries (1 at least), as the contexts of a group, ready for lookups. Adds to stats. 0 or -errno
+ * with the sentence; the group has no context then. */
+int acl_ctx_make(const struct acl_spec *spec, struct acl_group *group,
+	const struct acl_entry *entry, uint32_t n, struct acl_build_stats *stats, char *why,
+	size_t why_size);
 
 /* What is taken of the DPDK heap, over all sockets: rte_acl doesn't tell the size of its tables. */
 size_t acl_heap_bytes(void);

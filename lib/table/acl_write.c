@@ -99,6 +99,42 @@ static void tell(struct progress *p, unsigned done, unsigned of)
 	p->call(p->arg, done, of);
 }
 
+/* What the key's first byte is for packets that the rule is about. */
+static void set_classes(struct acl_entry *e, const struct acl *a, uint16_t proto)
+{
+	e->class_from = 0;
+	e->class_to = UINT8_MAX;
+	if (proto == RULE_PROTO_TCP_ACK) {
+		e->class_from = e->class_to = a->class[1][6];
+	} else if (proto < RULE_PROTO_ALL) {
+		e->class_from = a->class[0][proto];
+		e->class_to = a->class[1][proto];
+	}
+}
+
+static int make_group(const struct acl *a, unsigned g, struct acl_group *group,
+	const struct acl_list *list, const struct acl_match *match, struct acl_build_stats *stats,
+	char *why, size_t why_size)
+{
+	const struct acl_spec spec = {g >= ACL_FAMILY_GROUPS, a->socket, "rules"};
+	struct acl_entry *entry = malloc(sizeof(entry[0]) * list->n);
+	int rc;
+
+	if (entry == NULL) {
+		snprintf(why, why_size, "out of memory");
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < list->n; i++) {
+		uint32_t r = list->rule[i];
+
+		entry[i] = (struct acl_entry){.match = &match[r], .verdict = r + 1};
+		set_classes(&entry[i], a, match[r].proto);
+	}
+	rc = acl_ctx_make(&spec, group, entry, list->n, stats, why, why_size);
+	free(entry);
+	return rc;
+}
+
 /* Contexts and constants of all groups. 0 or -errno with the sentence. */
 static int make_groups(struct acl *a, const struct acl_match *match, struct acl_build_stats *stats,
 	struct progress *progress, char *why, size_t why_size)
@@ -125,8 +161,7 @@ static int make_groups(struct acl *a, const struct acl_match *match, struct acl_
 		if (list[g].n == 0)
 			continue;
 		tell(progress, done++, of);
-		rc = acl_ctx_make(
-			a, g >= ACL_FAMILY_GROUPS, group, &list[g], match, stats, why, why_size);
+		rc = make_group(a, g, group, &list[g], match, stats, why, why_size);
 		if (rc != 0)
 			goto out;
 	}

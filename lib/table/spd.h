@@ -38,17 +38,20 @@ struct spd_verdict {
 };
 
 struct spd {
-	struct rte_acl_ctx *ctx[2][2]; /* [RULE_IN - 1, RULE_OUT - 1][IPv6]; NULL: constant */
-	uint32_t constant[2][2];       /* verdict where ctx is NULL or finds nothing */
-	/* a policy of that direction and family names ports: fragments have to be whole first */
+	/* [RULE_IN - 1, RULE_OUT - 1][IPv6], as the filter's. constant: verdict where ctx is NULL
+	 * or finds nothing */
+	struct acl_group group[2][2];
+	/* a policy of that direction and family names ports: fragments have to be whole first, for
+	 * a later one has none in its key */
 	bool needs_ports[2][2];
 	uint32_t n_policies;
 	struct spd_verdict *verdict; /* [n_policies + 1]; [0] is what is done to the others */
 	struct policy *policy;       /* [n_policies], for showing; file strings owned here */
 };
 
-/* The keys of n packets are those of the filter (meta.h), of one family; the protocol is looked up
- * beside it, since a key has its class alone. */
+/* Looks up n packets (n <= ACL_BURST_MAX). The keys are those of the filter (meta.h), of one
+ * family; the protocol stands beside it, since a key has its class alone. Where needs_ports, none
+ * is that of a later fragment. Worker. */
 void spd_classify(const struct spd *s, unsigned dir, const struct acl_key *const key[],
 	const uint8_t proto[], uint32_t verdict[], unsigned n);
 void spd_classify6(const struct spd *s, unsigned dir, const struct acl_key6 *const key[],
@@ -56,3 +59,9 @@ void spd_classify6(const struct spd *s, unsigned dir, const struct acl_key6 *con
 
 /* The verdict for one described packet (filter test, tests). Any thread. */
 uint32_t spd_lookup(const struct spd *s, unsigned dir, const struct selector_packet *p);
+
+/* What the policy is about in that direction; false: nothing. */
+bool policy_selector(const struct policy *p, unsigned dir, struct selector *sel);
+/* Plain first match over policies: the meaning of the list, which spd_lookup must equal. */
+uint32_t policy_walk(
+	const struct policy policy[], uint32_t n, unsigned dir, const struct selector_packet *p);

@@ -3,6 +3,7 @@
 
 #include "wire/rule.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,22 +56,51 @@ bool selector_same(const struct selector *a, const struct selector *b)
 		       addr_equal(&a->dst_to, &b->dst_to));
 }
 
+static unsigned __int128 number_of(const struct addr *a)
+{
+	return (unsigned __int128)be64toh(a->q[0]) << 64 | be64toh(a->q[1]);
+}
+
+unsigned selector_prefixes(
+	const struct addr *from, const struct addr *to, struct prefix prefix[RANGE_PREFIXES_MAX])
+{
+	unsigned __int128 at = number_of(from), last = number_of(to);
+	unsigned fixed = addr_is4(from) ? 96 : 0, n = 0;
+
+	for (;;) {
+		unsigned len = 128;
+		unsigned __int128 end = at;
+
+		/* the largest block that begins here and does not go beyond the end */
+		while (len > fixed) {
+			unsigned __int128 bit = (unsigned __int128)1 << (128 - len);
+
+			if (at & bit || (end | bit) > last)
+				break;
+			end |= bit;
+			len--;
+		}
+		prefix[n].addr.q[0] = htobe64((uint64_t)(at >> 64));
+		prefix[n].addr.q[1] = htobe64((uint64_t)at);
+		prefix[n++].len = (uint8_t)len;
+		if (end >= last)
+			return n;
+		at = end + 1;
+	}
+}
+
 #define RANGE_TEXT (2 * ADDR_STRLEN)
 
 /* A prefix where the range is one, a single address as itself. */
 static const char *addrs_text(const struct addr *from, const struct addr *to, char buf[RANGE_TEXT])
 {
+	struct prefix prefix[RANGE_PREFIXES_MAX];
 	char first[PREFIX_STRLEN], last[ADDR_STRLEN];
 
 	if (addr_equal(from, to))
 		return addr_format(from, buf);
-	for (uint8_t len = addr_is4(from) ? 96 : 0; len < 128; len++) {
-		struct prefix p = {*from, len};
-		struct addr begin = addr_masked(from, len), end = addr_last(from, len);
-
-		if (addr_equal(&begin, from) && addr_equal(&end, to))
-			return strcpy(buf, prefix_format(&p, first));
-	}
+	if (selector_prefixes(from, to, prefix) == 1)
+		return strcpy(buf, prefix_format(&prefix[0], first));
 	snprintf(buf, RANGE_TEXT, "%s-%s", addr_format(from, first), addr_format(to, last));
 	return buf;
 }

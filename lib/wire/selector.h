@@ -44,6 +44,12 @@ bool selector_matches(const struct selector *s, const struct selector_packet *p)
 struct selector selector_mirror(const struct selector *s);
 bool selector_same(const struct selector *a, const struct selector *b);
 
+#define RANGE_PREFIXES_MAX 254 /* of IPv6; 62 of IPv4 */
+/* The fewest prefixes that hold just the addresses of a closed range (of one family, in order), in
+ * ascending order. Returns how many. */
+unsigned selector_prefixes(
+	const struct addr *from, const struct addr *to, struct prefix prefix[RANGE_PREFIXES_MAX]);
+
 #define SELECTOR_STRLEN 256
 /* "10.0.0.0/8 -> 192.168.1.0-192.168.1.9 tcp 1024-65535 -> 443", "any -> any icmp type 8 code any";
  * returns buf. */

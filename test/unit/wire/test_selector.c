@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -164,6 +165,41 @@ static void test_text(void **state)
 		strstr(selector_format(&s, text, sizeof(text)), "10000-20000 -> 10000-20000"));
 }
 
+static void test_prefixes(void **state)
+{
+	static const struct {
+		const char *from, *to, *prefixes;
+		unsigned n;
+	} t[] = {
+		{"10.0.0.0", "10.255.255.255", "10.0.0.0/8", 1},
+		{"10.0.0.7", "10.0.0.7", "10.0.0.7/32", 1},
+		{"0.0.0.0", "255.255.255.255", "0.0.0.0/0", 1},
+		{"10.0.0.1", "10.0.0.6", "10.0.0.1/32 10.0.0.2/31 10.0.0.4/31 10.0.0.6/32", 4},
+		{"10.0.0.255", "10.0.1.0", "10.0.0.255/32 10.0.1.0/32", 2},
+		{"255.255.255.254", "255.255.255.255", "255.255.255.254/31", 1},
+		{"0.0.0.1", "255.255.255.254", NULL, 62},
+		{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::/0", 1},
+		{"2001:db8::fffe", "2001:db8::1:1", "2001:db8::fffe/127 2001:db8::1:0/127", 2},
+		{"::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", NULL, RANGE_PREFIXES_MAX},
+	};
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct addr from = addr(t[i].from), to = addr(t[i].to);
+		struct prefix p[RANGE_PREFIXES_MAX];
+		char text[512] = "";
+
+		assert_int_equal(selector_prefixes(&from, &to, p), t[i].n);
+		for (unsigned j = 0; t[i].prefixes && j < t[i].n; j++) {
+			char one[PREFIX_STRLEN];
+
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+				j ? " " : "", prefix_format(&p[j], one));
+		}
+		if (t[i].prefixes)
+			assert_string_equal(text, t[i].prefixes);
+	}
+}
+
 static void test_same(void **state)
 {
 	struct selector a = selector("10.0.0.0", "10.0.0.9", "10.0.0.0", "10.0.0.9"), b = a;
@@ -184,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_protocol_and_ports),
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_same),
 	};
 
