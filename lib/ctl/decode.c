@@ -32,14 +32,32 @@ static void tcp(struct view *v)
 		text_add(v->t, " data %zu", v->len > header ? v->len - header : 0);
 }
 
+/* RFC 3948 section 2: what UDP port 4500 carries. v is behind the UDP header. */
+static void encapsulated(struct view *v)
+{
+	if (v->len == 1 && v->kept == 1 && v->p[0] == 0xff)
+		text_add(v->t, " NAT keepalive");
+	else if (v->kept >= 4 && get32(v->p) == 0)
+		text_add(v->t, " IKE");
+	else if (v->kept >= 8)
+		text_add(v->t, " ESP spi 0x%08x seq %u", get32(v->p), get32(v->p + 4));
+}
+
 static void udp(struct view *v)
 {
+	bool nat;
+
 	if (!view_has(v, 8, "UDP header cut"))
 		return;
+	nat = get16(v->p) == 4500 || get16(v->p + 2) == 4500;
 	if (get16(v->p + 4) < 8 || (get16(v->p + 4) > v->len && !v->fragment))
 		text_add(v->t, " [bad length %u]", get16(v->p + 4));
 	else
 		text_add(v->t, " data %u", get16(v->p + 4) - 8);
+	if (nat) {
+		view_skip(v, 8);
+		encapsulated(v);
+	}
 }
 
 static const char *icmp_name(uint8_t type, uint8_t code)
@@ -112,21 +130,51 @@ static void addresses(struct view *v, const uint8_t *ip, int ports)
 		text_add(v->t, ":%u", get16(v->p + 2));
 }
 
+static void ip4(struct view *v);
+
+static void within(struct view *v, unsigned proto)
+{
+	text_add(v->t, " ");
+	if (proto == 4)
+		ip4(v);
+	else
+		decode_ip6(v);
+}
+
 void decode_l4(struct view *v, unsigned proto)
 {
 	if (proto == 6)
 		tcp(v);
 	else if (proto == 17)
 		udp(v);
-	else if (proto == 50 && v->kept >= 8)
+	else if (proto == 50 && view_has(v, 8, "ESP header cut"))
 		text_add(v->t, " spi 0x%08x seq %u", get32(v->p), get32(v->p + 4));
-	else if (proto == 51 && v->kept >= 12) /* RFC 4302 section 2 */
+	else if (proto == 51 && view_has(v, 12, "AH cut"))
 		text_add(v->t, " spi 0x%08x seq %u", get32(v->p + 4), get32(v->p + 8));
+	else if (proto == 4 || proto == 41) /* of a packet within; each takes 20 bytes or more */
+		within(v, proto);
 }
 
 bool decode_has_ports(const struct view *v, unsigned proto)
 {
 	return (proto == 6 || proto == 17 || proto == 132) && v->kept >= 4;
+}
+
+/* AH hides nothing of what it protects (RFC 4302 section 2). */
+static unsigned behind_ah(struct view *v)
+{
+	unsigned proto = v->p[0];
+	size_t len = (v->p[1] + 2u) * 4;
+	char name[TEXT_PROTO_STRLEN];
+
+	decode_l4(v, 51);
+	text_add(v->t, " %s", text_proto(proto, name));
+	if (len < 12 || !view_has(v, len, "cut"))
+		return 256;
+	view_skip(v, len);
+	if (decode_has_ports(v, proto))
+		text_add(v->t, " %u > %u", get16(v->p), get16(v->p + 2));
+	return proto;
 }
 
 /* What stands behind the IPv4 header; v is there. */
@@ -137,6 +185,8 @@ static void transport(struct view *v, const uint8_t *ip)
 
 	addresses(v, ip, offset == 0 && decode_has_ports(v, proto));
 	text_add(v->t, " %s", text_proto(proto, name));
+	if (offset == 0 && proto == 51 && v->kept >= 12)
+		proto = behind_ah(v);
 	if (offset == 0 && proto == 1)
 		icmp(v);
 	else if (offset == 0)

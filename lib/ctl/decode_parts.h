@@ -45,7 +45,8 @@ static inline void view_end(struct view *v, size_t n)
 
 /* Whether n bytes can be read; else says so. */
 bool view_has(const struct view *v, size_t n, const char *what);
-/* What TCP, UDP, ESP and AH say, v at their header; nothing for any other protocol. */
+/* What TCP, UDP, ESP, AH and a packet within a packet say, v at their header; nothing for any other
+ * protocol. */
 void decode_l4(struct view *v, unsigned proto);
 /* The protocol's first four bytes are ports, and they can be read. */
 bool decode_has_ports(const struct view *v, unsigned proto);

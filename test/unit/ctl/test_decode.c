@@ -57,6 +57,29 @@ static const struct sample samples[] = {
 		"IPv4 10.0.0.1 > 10.0.0.2 udp fragment id 7 offset 16+ ttl 64 length 28"),
 	S(IP("\0\x1c", "\0\0", "\x40", "\x32") "\0\0\x01\0\0\0\0\x09", 0,
 		"IPv4 10.0.0.1 > 10.0.0.2 esp spi 0x00000100 seq 9 ttl 64 length 28"),
+	S(IP("\0\x18", "\0\0", "\x40", "\x32") "\0\0\x01\0", 0,
+		"IPv4 10.0.0.1 > 10.0.0.2 esp [ESP header cut: 4 of 8 bytes] ttl 64 length 24"),
+	/* RFC 3948: ESP in UDP, IKE behind four zeros, a keepalive */
+	S(IP("\0\x24", "\0\0", "\x40", "\x11") "\x11\x94\x11\x94\0\x10\0\0\0\0\x01\0\0\0\0\x09", 0,
+		"IPv4 10.0.0.1:4500 > 10.0.0.2:4500 udp data 8 ESP spi 0x00000100 seq 9 ttl 64 "
+		"length "
+		"36"),
+	S(IP("\0\x24", "\0\0", "\x40", "\x11") "\x11\x94\x11\x94\0\x10\0\0\0\0\0\0\0\0\0\x09", 0,
+		"IPv4 10.0.0.1:4500 > 10.0.0.2:4500 udp data 8 IKE ttl 64 length 36"),
+	S(IP("\0\x1d", "\0\0", "\x40", "\x11") "\x11\x94\x11\x94\0\x09\0\0\xff", 0,
+		"IPv4 10.0.0.1:4500 > 10.0.0.2:4500 udp data 1 NAT keepalive ttl 64 length 29"),
+	/* AH hides nothing */
+	S(IP("\0\x34", "\0\0", "\x40", "\x33") "\x11\x04\0\0\0\0\x01\0\0\0\0\x05xxxxxxxxxxxx"
+					       "\0\x01\0\x02\0\x08\0\0",
+		0,
+		"IPv4 10.0.0.1 > 10.0.0.2 ah spi 0x00000100 seq 5 udp 1 > 2 data 0 ttl 64 length "
+		"52"),
+	S(IP("\0\x48", "\0\0", "\x40", "\x33") "\x04\x04\0\0\0\0\x01\0\0\0\0\x05xxxxxxxxxxxx" IP(
+		  "\0\x1c", "\0\0", "\x40", "\x32") "\0\0\x01\x01\0\0\0\x09",
+		0,
+		"IPv4 10.0.0.1 > 10.0.0.2 ah spi 0x00000100 seq 5 ipip IPv4 10.0.0.1 > 10.0.0.2 "
+		"esp "
+		"spi 0x00000101 seq 9 ttl 64 length 28 ttl 64 length 72"),
 	S(ETH "\x08\x06\0\x01\x08\0\x06\x04\0\x01\x02\0\0\0\0\x02\x0a\0\0\x01\0\0\0\0\0\0\x0a\0\0"
 	      "\x02",
 		1, "02:00:00:00:00:02 > 02:00:00:00:00:01, ARP who has 10.0.0.2? tell 10.0.0.1"),
