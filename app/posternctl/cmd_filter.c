@@ -37,7 +37,7 @@ int cmd_filter(struct tool *t, const struct args *args)
 {
 	static const char *const columns[] = {">RULE", ">PACKETS", ">BYTES", "TEXT", "FROM"};
 	struct show s = {.table = table_new(columns, 5)};
-	int rc = rpc_pages(t, "show.filter", "rules", page, &s);
+	int rc = rpc_pages(t, "show.filter", NULL, "rules", page, &s);
 
 	table_end(s.table, NULL);
 	if (rc == EXIT_OK && !t->json && s.build != NULL)

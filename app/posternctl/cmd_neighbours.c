@@ -26,7 +26,7 @@ int cmd_neighbours(struct tool *t, const struct args *args)
 	static const char *const columns[] = {
 		"ADDRESS", "INTERFACE", "MAC", "STATE", ">SINCE", ">ROUTES"};
 	struct table *table = table_new(columns, 6);
-	int rc = rpc_pages(t, "show.neighbours", "neighbours", page, table);
+	int rc = rpc_pages(t, "show.neighbours", NULL, "neighbours", page, table);
 
 	table_end(table, rc == EXIT_OK && !t->json ? "No neighbours." : NULL);
 	return rc;

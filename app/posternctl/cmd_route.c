@@ -14,7 +14,6 @@
 #define LINE_MAX_BYTES 4096
 #define PIECE_BYTES 60000 /* a request has at most 64 KiB */
 #define PIECE_ROUTES 1000
-#define REFUSED (-32002) /* the daemon's error code */
 
 /* "a,b" as a list; a lone one as it is. */
 static json_t *via_list(const char *text)
@@ -35,8 +34,7 @@ static int refused(json_t *error)
 
 static int change(struct tool *t, const struct args *args, const char *method, const char *done)
 {
-	json_t *via = json_object_get(args->params, "via"), *result, *error;
-	int rc;
+	json_t *via = json_object_get(args->params, "via");
 
 	if (json_object_get(args->params, "to") == NULL) {
 		fprintf(stderr, "posternctl: which route? Its prefix is missing, such as "
@@ -45,18 +43,7 @@ static int change(struct tool *t, const struct args *args, const char *method, c
 	}
 	if (via != NULL)
 		json_object_set_new(args->params, "via", via_list(json_string_value(via)));
-	rc = rpc_ask(t, method, args->params, &result, &error);
-	if (rc == EXIT_ANSWER) {
-		rc = refused(error);
-		rpc_say_error(t, error);
-	} else if (rc == EXIT_OK && t->json) {
-		print_json(result);
-	} else if (rc == EXIT_OK) {
-		printf("%s %s.\n", get_text(args->params, "to"), done);
-	}
-	json_decref(result);
-	json_decref(error);
-	return rc;
+	return rpc_change(t, method, args->params, "to", done);
 }
 
 int cmd_route_add(struct tool *t, const struct args *args)

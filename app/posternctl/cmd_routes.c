@@ -43,7 +43,7 @@ int cmd_routes(struct tool *t, const struct args *args)
 	static const char *const columns[] = {
 		"DESTINATION", "TYPE", "STATE", "VIA", "INTERFACE", "NEIGHBOUR", "ORIGIN"};
 	struct table *table = table_new(columns, 7);
-	int rc = rpc_pages(t, "show.routes", "routes", page, table);
+	int rc = rpc_pages(t, "show.routes", NULL, "routes", page, table);
 
 	table_end(table, rc == EXIT_OK && !t->json ? "No routes." : NULL);
 	return rc;

@@ -67,6 +67,50 @@ static const struct option_def load_options[] = {
 	{NULL, VALUE_NONE, NULL, NULL},
 };
 
+static const struct option_def sad_options[] = {
+	{"", VALUE_TEXT, "name", "NAME"},
+	{"--tunnel", VALUE_TEXT, "tunnel", "NAME"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+static const struct option_def sa_options[] = {
+	{"", VALUE_TEXT, "name", "NAME"},
+	{"--tunnel", VALUE_TEXT, "tunnel", "NAME"},
+	{"--direction", VALUE_TEXT, "direction", "in|out"},
+	{"--protocol", VALUE_TEXT, "protocol", "esp|ah"},
+	{"--spi", VALUE_TEXT, "spi", "N"},
+	{"--suite", VALUE_TEXT, "suite", "SUITE"},
+	{"--key-file", VALUE_TEXT, "key_file", "FILE"},
+	{"--esn", VALUE_NONE, "esn", NULL},
+	{"--window", VALUE_NUMBER, "window", "PACKETS"},
+	{"--worker", VALUE_NUMBER, "worker", "N"},
+	{"--soft-s", VALUE_NUMBER, "soft_s", "SECONDS"},
+	{"--hard-s", VALUE_NUMBER, "hard_s", "SECONDS"},
+	{"--soft-bytes", VALUE_NUMBER, "soft_bytes", "N"},
+	{"--hard-bytes", VALUE_NUMBER, "hard_bytes", "N"},
+	{"--soft-packets", VALUE_NUMBER, "soft_packets", "N"},
+	{"--hard-packets", VALUE_NUMBER, "hard_packets", "N"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+static const struct option_def policy_options[] = {
+	{"", VALUE_TEXT, "name", "NAME"},
+	{"--action", VALUE_TEXT, "action", "protect|bypass|discard"},
+	{"--tunnel", VALUE_TEXT, "tunnel", "NAME"},
+	{"--direction", VALUE_TEXT, "direction", "in|out|both"},
+	{"--before", VALUE_TEXT, "before", "NAME"},
+	{"--src", VALUE_TEXT, "src", "ADDRESSES"},
+	{"--dst", VALUE_TEXT, "dst", "ADDRESSES"},
+	{"--proto", VALUE_PROTO, "proto", "NAME|NUMBER"},
+	{"--sport", VALUE_TEXT, "sport", "PORTS"},
+	{"--dport", VALUE_TEXT, "dport", "PORTS"},
+	{"--icmp-type", VALUE_TEXT, "icmp_type", "N"},
+	{"--icmp-code", VALUE_TEXT, "icmp_code", "N"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+static const struct option_def named_options[] = {
+	{"", VALUE_TEXT, "name", "NAME"},
+	{NULL, VALUE_NONE, NULL, NULL},
+};
+
 const struct command commands[] = {
 	{"show", "version", "the program, its configuration and how long it runs", NULL,
 		cmd_version},
@@ -82,6 +126,10 @@ const struct command commands[] = {
 	{"show", "drops", "why packets were dropped, and the last of them", drops_options,
 		cmd_drops},
 	{"show", "log", "the last records of the filter log", log_options, cmd_log},
+	{"show", "ipsec", "the tunnels, and whether they have what they need", NULL, cmd_ipsec},
+	{"show", "sad", "security associations: counters, lifetimes, windows", sad_options,
+		cmd_sad},
+	{"show", "spd", "security policies in order", NULL, cmd_spd},
 	{"filter", "test", "what would happen to a packet, and by which rule", test_options,
 		cmd_filter_test},
 	{"route", "add", "a route to a prefix that has none", route_options, cmd_route_add},
@@ -91,6 +139,13 @@ const struct command commands[] = {
 		cmd_route_delete},
 	{"route", "load", "add, replace or delete the routes that a file lists, one a line",
 		load_options, cmd_route_load},
+	{"sa", "add", "a manual security association of a tunnel", sa_options, cmd_sa_add},
+	{"sa", "delete", "take out a security association that was added this way", named_options,
+		cmd_sa_delete},
+	{"policy", "add", "a security policy behind the others, or before one of them",
+		policy_options, cmd_policy_add},
+	{"policy", "delete", "take out a security policy that was added this way", named_options,
+		cmd_policy_delete},
 	{"config", "check", "check a configuration without using it", check_options,
 		cmd_config_check},
 	{"config", "reload", "use the changed configuration, all of it or nothing", NULL,
@@ -154,7 +209,7 @@ static void say_unknown(char **word, size_t n)
 /* The JSON value for an option's text, NULL after a message. */
 static json_t *value_of(const struct option_def *o, const char *text)
 {
-	bool digits = *text && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 10;
+	bool digits = *text && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 19;
 	char path[PATH_MAX];
 	json_t *value;
 
@@ -163,7 +218,7 @@ static json_t *value_of(const struct option_def *o, const char *text)
 		return NULL;
 	}
 	if (o->value == VALUE_NUMBER || (o->value == VALUE_PROTO && digits))
-		return json_integer(atol(text));
+		return json_integer(atoll(text));
 	if (o->value == VALUE_FILE && text[0] != '/' && realpath(text, path) == NULL) {
 		fprintf(stderr, "posternctl: %s: %s\n", text, strerror(errno));
 		return NULL;

@@ -194,7 +194,8 @@ static ssize_t read_line(struct rpc *r, unsigned seconds)
 /* The answer object in *answer; 0 or -errno. */
 static int exchange(struct rpc *r, const char *method, json_t *params, json_t **answer)
 {
-	bool slow = strncmp(method, "config.", 7) == 0 || strncmp(method, "route.", 6) == 0;
+	bool slow = strncmp(method, "config.", 7) == 0 || strncmp(method, "route.", 6) == 0 ||
+		    strncmp(method, "policy.", 7) == 0;
 	unsigned seconds = slow ? CONFIG_S : ANSWER_S;
 	json_t *request = json_pack("{s:s, s:I, s:s, s:O*}", "jsonrpc", "2.0", "id", ++r->id,
 		"method", method, "params", params);
@@ -320,7 +321,26 @@ json_t *rpc_quiet(struct tool *t, const char *method, json_t *params)
 	return result;
 }
 
-int rpc_pages(struct tool *t, const char *method, const char *list,
+int rpc_change(
+	struct tool *t, const char *method, json_t *params, const char *noun, const char *done)
+{
+	json_t *result, *error;
+	int rc = rpc_ask(t, method, params, &result, &error);
+
+	if (rc == EXIT_ANSWER) {
+		rc = get_int(error, "code") == REFUSED ? EXIT_REFUSED : EXIT_ANSWER;
+		rpc_say_error(t, error);
+	} else if (rc == EXIT_OK && t->json) {
+		print_json(result);
+	} else if (rc == EXIT_OK) {
+		printf("%s %s.\n", get_text(params, noun), done);
+	}
+	json_decref(result);
+	json_decref(error);
+	return rc;
+}
+
+int rpc_pages(struct tool *t, const char *method, json_t *of, const char *list,
 	void (*page)(void *arg, json_t *result), void *arg)
 {
 	json_int_t offset = 0, total = 0;
@@ -332,6 +352,8 @@ int rpc_pages(struct tool *t, const char *method, const char *list,
 		json_t *result, *items;
 		size_t n;
 
+		if (of != NULL)
+			json_object_update(params, of);
 		rc = rpc_call(t, method, params, &result);
 		json_decref(params);
 		if (rc != EXIT_OK)

@@ -59,6 +59,8 @@ extern const struct api_method api_version, api_ports, api_routes, api_neighbour
 extern const struct api_method api_fragments, api_workers, api_graph, api_drops, api_log,
 	api_filter_test;
 extern const struct api_method api_config_check, api_config_reload;
+extern const struct api_method api_sad, api_spd, api_ipsec, api_sa_add, api_sa_delete;
+extern const struct api_method api_policy_add, api_policy_delete;
 extern const struct api_method api_route_add, api_route_delete, api_route_replace;
 
 /* Ends a call that start began. result is taken over; NULL with an error. */
@@ -118,6 +120,13 @@ struct rule_counter api_rule_count(const struct ctl_env *env, uint32_t id);
 json_t *api_iface_name(const struct root *root, uint16_t id);
 /* {number, file, line, text} of acl verdict v (0: the implicit deny); null beyond the list. */
 json_t *api_rule(const struct acl *acl, uint32_t verdict);
+/* The tunnel of an id, or NULL; its name, JSON null for none. New reference. */
+const struct tunnel *api_tunnel(const struct root *root, uint16_t id);
+json_t *api_tunnel_name(const struct root *root, uint16_t id);
+/* {source, destination, protocol, source_port, destination_port, text} of a selector. */
+json_t *api_selector(const struct selector *sel);
+/* What an error answer of env's functions is: API_REFUSED with data {reason}. Returns NULL. */
+json_t *api_refused(struct api_error *error, int status, const char *why);
 /* The errors, or the warnings, as a list of {file, line, setting, text}. */
 json_t *api_errs(const struct errs *errs, bool warnings);
 uint64_t api_now_ns(void); /* CLOCK_REALTIME */

@@ -3,6 +3,8 @@
  */
 #include "ctl/api.h"
 
+#include <errno.h>
+
 #include <stdio.h>
 #include <time.h>
 
@@ -101,4 +103,83 @@ json_t *api_time(time_t t)
 	char buf[TEXT_TIME_STRLEN];
 
 	return t ? json_string(text_time((uint64_t)t * 1000000000, buf)) : json_null();
+}
+
+const struct tunnel *api_tunnel(const struct root *root, uint16_t id)
+{
+	const struct ipsec *ipsec = root ? root->ipsec : NULL;
+
+	if (ipsec == NULL || id == TUNNEL_NONE || id >= ipsec->n_tunnels ||
+		!(ipsec->tunnel[id].flags & TUNNEL_UP))
+		return NULL;
+	return &ipsec->tunnel[id];
+}
+
+json_t *api_tunnel_name(const struct root *root, uint16_t id)
+{
+	const struct tunnel *t = api_tunnel(root, id);
+
+	return t ? text_json(t->name) : json_null();
+}
+
+/* "any", an address, a prefix where the range is one, or a range. */
+static json_t *range(const struct addr *from, const struct addr *to)
+{
+	char a[ADDR_STRLEN], b[ADDR_STRLEN];
+	struct prefix p = {.addr = *from};
+
+	if (addr_equal(from, to))
+		return json_string(addr_format(from, a));
+	for (unsigned len = addr_is4(from) ? 96 : 0; len < 128; len++) {
+		struct addr low = addr_masked(from, len), high = *to;
+		bool whole = addr_equal(&low, from);
+
+		for (unsigned bit = len; whole && bit < 128; bit++)
+			whole = high.b[bit / 8] >> (7 - bit % 8) & 1;
+		low = addr_masked(to, len);
+		if (whole && addr_equal(&low, from)) {
+			char text[PREFIX_STRLEN];
+
+			p.len = (uint8_t)len;
+			return json_string(prefix_format(&p, text));
+		}
+	}
+	return json_sprintf("%s-%s", addr_format(from, a), addr_format(to, b));
+}
+
+static json_t *ports(uint16_t from, uint16_t to)
+{
+	if (from == 0 && to == UINT16_MAX)
+		return json_string("any");
+	return from == to ? json_sprintf("%u", from) : json_sprintf("%u-%u", from, to);
+}
+
+json_t *api_selector(const struct selector *sel)
+{
+	bool icmp = sel->proto == RULE_PROTO_ICMP || sel->proto == RULE_PROTO_ICMP6;
+	char proto[TEXT_PROTO_STRLEN];
+
+	return json_pack("{s:o, s:o, s:s, s:o, s:o}", "src",
+		sel->any_addr ? json_string("any") : range(&sel->src_from, &sel->src_to), "dst",
+		sel->any_addr ? json_string("any") : range(&sel->dst_from, &sel->dst_to), "proto",
+		sel->proto == SELECTOR_PROTO_ANY ? "any" : text_proto(sel->proto, proto),
+		icmp ? "icmp_type" : "sport", ports(sel->sport_from, sel->sport_to),
+		icmp ? "icmp_code" : "dport", ports(sel->dport_from, sel->dport_to));
+}
+
+json_t *api_refused(struct api_error *error, int status, const char *why)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} reasons[] = {{-EEXIST, "exists"}, {-ENOENT, "missing"}, {-EPERM, "configured"},
+		{-EINVAL, "invalid"}, {-ENOSPC, "full"}, {-ENOMEM, "memory"}, {-EBUSY, "busy"}};
+	const char *reason = "failed";
+
+	for (unsigned i = 0; i < RTE_DIM(reasons); i++)
+		if (reasons[i].status == status)
+			reason = reasons[i].reason;
+	api_fail(error, API_REFUSED, "%s", why);
+	error->data = json_pack("{s:s}", "reason", reason);
+	return NULL;
 }

@@ -149,28 +149,20 @@ static bool read_route(
 
 static void changed(void *arg, const struct ctl_route_result *result)
 {
-	static const struct {
-		int status;
-		const char *reason;
-	} reasons[] = {{-EEXIST, "exists"}, {-ENOENT, "missing"}, {-EPERM, "configured"},
-		{-EINVAL, "invalid"}, {-ENOSPC, "full"}, {-ENOMEM, "memory"}};
 	struct changing *c = arg;
 	struct api_error error = {0};
-	const char *reason = "failed";
-	char where[32] = "";
+	char text[600], where[32] = "";
 
 	if (result->status == 0) {
 		api_done(c->call, json_pack("{s:I}", "changed", (json_int_t)c->n), &error);
 		free(c);
 		return;
 	}
-	for (unsigned i = 0; i < RTE_DIM(reasons); i++)
-		if (reasons[i].status == result->status)
-			reason = reasons[i].reason;
 	if (c->list)
 		snprintf(where, sizeof(where), "routes[%u]: ", result->bad);
-	api_fail(&error, API_REFUSED, "%s%s", where, result->why);
-	error.data = json_pack("{s:s, s:I}", "reason", reason, "entry", (json_int_t)result->bad);
+	snprintf(text, sizeof(text), "%s%s", where, result->why);
+	api_refused(&error, result->status, text);
+	json_object_set_new(error.data, "entry", json_integer((json_int_t)result->bad));
 	api_done(c->call, NULL, &error);
 	free(c);
 }

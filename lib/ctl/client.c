@@ -224,6 +224,9 @@ static bool one_line(struct client *c)
 			/* an empty line is nothing */
 			if (len > 0)
 				ok = line != NULL && handle(c, line, len);
+			/* it may have been an SA's key */
+			if (line != NULL)
+				explicit_bzero(line, len);
 			evbuffer_drain(c->in, len < have ? len + 1 : len);
 			c->searched = 0;
 		}
@@ -302,6 +305,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		client_free(c);
 		return;
 	}
+	explicit_bzero(buf, (size_t)n);
 	if (one_line(c))
 		update(c);
 }

@@ -13,6 +13,8 @@
 #include "table/neigh_write.h"
 #include "table/ra_send.h"
 #include "table/route_write.h"
+#include "table/sad_write.h"
+#include "table/spd_write.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -50,6 +52,18 @@ struct ctl_route_result {
 	int status;      /* 0, or -errno: nothing was changed */
 	uint32_t bad;    /* the route that is at fault, */
 	const char *why; /* and a sentence */
+};
+
+struct ctl_sa { /* as asked for */
+	char tunnel[TUNNEL_NAME_MAX];
+	struct sa_info info;        /* but for its tunnel's id and added_ms */
+	uint8_t key[SUITE_KEY_MAX]; /* suite_key_len bytes; whoever has it wipes it */
+};
+
+struct ctl_policy {                   /* as asked for; its name is not empty */
+	struct policy policy;         /* but for its tunnel's id */
+	char tunnel[TUNNEL_NAME_MAX]; /* POLICY_PROTECT */
+	char before[TUNNEL_NAME_MAX]; /* the policy that it is put before; "": the last */
 };
 
 /* How busy the workers had been when somebody last looked. */
@@ -95,6 +109,20 @@ struct ctl_env {
 	 * loop, now or later, when all workers use them or when they were refused. */
 	void (*route)(struct ctl_env *env, enum route_op op, struct ctl_route *route, uint32_t n,
 		void (*done)(void *arg, const struct ctl_route_result *result), void *arg);
+	/* IPsec. NULL: nothing of it is configured, and what follows may be NULL too. */
+	const struct sad_db *sad;
+	/* Adds or deletes an SA at once; added ones survive a reload while their tunnel stays. 0
+	 * and *handle; or -errno with a sentence in why: -ENOENT no such tunnel or SA, -EEXIST,
+	 * -EINVAL, -ENOSPC, -EPERM of the configuration. */
+	int (*sa_add)(struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why,
+		size_t why_size);
+	int (*sa_delete)(struct ctl_env *env, uint32_t handle, char *why, size_t why_size);
+	/* Adds a policy, or deletes the one that policy->policy.name names; done is called once
+	 * from the event loop, now or later, when all workers use the new list or when it was
+	 * refused (status as above, or -EBUSY). The list is the configuration's, and among them
+	 * what was added. */
+	void (*policy)(struct ctl_env *env, const struct ctl_policy *policy, bool add,
+		void (*done)(void *arg, int status, const char *why), void *arg);
 	void *app;
 };
 

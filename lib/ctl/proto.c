@@ -30,6 +30,13 @@ static const struct api_method *const methods[] = {
 	&api_route_add,
 	&api_route_delete,
 	&api_route_replace,
+	&api_sad,
+	&api_spd,
+	&api_ipsec,
+	&api_sa_add,
+	&api_sa_delete,
+	&api_policy_add,
+	&api_policy_delete,
 };
 #define METHODS_N (sizeof(methods) / sizeof(methods[0]))
 

@@ -6,6 +6,8 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,6 +78,14 @@ static void on_accept(evutil_socket_t unused, short what, void *arg)
 	}
 }
 
+/* jansson leaves pieces of what it read behind, and that may be a key. */
+static void wipe_free(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 struct ctl_server *ctl_server_new(struct event_base *base, const char *path, const char *group,
 	unsigned clients_max, struct ctl_env *env, char *why, size_t why_size)
 {
@@ -91,6 +101,7 @@ struct ctl_server *ctl_server_new(struct event_base *base, const char *path, con
 		.listener = {.fd = -1},
 		.clients_max = clients_max};
 	TAILQ_INIT(&s->clients);
+	json_set_alloc_funcs(malloc, wipe_free);
 	s->path = strdup(path);
 	if (s->path == NULL) {
 		snprintf(why, why_size, "out of memory");

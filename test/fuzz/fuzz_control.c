@@ -18,6 +18,11 @@ static struct {
 	struct acl acl;
 	struct nexthop nh[3];
 	struct routes routes;
+	struct tunnel tunnel[2];
+	struct policy policy[2];
+	struct spd_verdict policy_verdict[3];
+	struct spd spd;
+	struct ipsec ipsec;
 	struct root root;
 	struct dp_shared shared;
 	struct ctl_env env;
@@ -56,7 +61,37 @@ static void route(struct ctl_env *env, enum route_op op, struct ctl_route *r, ui
 	done(arg, &result);
 }
 
-/* Two interfaces and two rules, of constants alone: no EAL. */
+static int sa_add(
+	struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why, size_t why_size)
+{
+	const struct sa_info *i = &sa->info;
+
+	if (strnlen(i->name, sizeof(i->name)) == sizeof(i->name) ||
+		strnlen(sa->tunnel, sizeof(sa->tunnel)) == sizeof(sa->tunnel) ||
+		suite_key_len(&i->suite) > sizeof(sa->key) || i->window > SA_WINDOW_MAX ||
+		rte_be_to_cpu_32(i->spi) < 256)
+		abort();
+	*handle = 1;
+	snprintf(why, why_size, "text");
+	return i->esn ? -EEXIST : 0;
+}
+
+static void policy(struct ctl_env *env, const struct ctl_policy *p, bool add,
+	void (*done)(void *arg, int status, const char *why), void *arg)
+{
+	const struct selector *s = &p->policy.sel;
+
+	if (strnlen(p->policy.name, TUNNEL_NAME_MAX) == TUNNEL_NAME_MAX ||
+		strnlen(p->before, TUNNEL_NAME_MAX) == TUNNEL_NAME_MAX ||
+		strnlen(p->tunnel, TUNNEL_NAME_MAX) == TUNNEL_NAME_MAX ||
+		s->sport_from > s->sport_to || s->dport_from > s->dport_to ||
+		s->proto > SELECTOR_PROTO_ANY ||
+		(add && !s->any_addr && addr_is4(&s->src_from) != addr_is4(&s->dst_to)))
+		abort();
+	done(arg, p->before[0] ? -ENOENT : 0, "text");
+}
+
+/* Two interfaces, two rules, a tunnel and two policies, of constants alone: no EAL. */
 static void prepare(void)
 {
 	struct iface *i = small.ports.iface;
@@ -78,8 +113,21 @@ static void prepare(void)
 	small.nh[1] = (struct nexthop){.type = NH_CONNECTED, .iface = 1};
 	small.nh[2] = (struct nexthop){.type = NH_BLACKHOLE};
 	small.routes = (struct routes){.n_nh = 3, .nh = small.nh};
-	small.root = (struct root){
-		.generation = 1, .ports = &small.ports, .routes = &small.routes, .acl = &small.acl};
+	small.tunnel[1] = (struct tunnel){.id = 1, .flags = TUNNEL_UP | TUNNEL_ESP, .name = "t"};
+	small.policy[0].sel = (struct selector){.any_addr = true, .proto = SELECTOR_PROTO_ANY};
+	small.policy[1].sel =
+		(struct selector){.src_to.b = {1}, .dst_to.b = {[15] = 3}, .proto = 1};
+	small.policy[1].action = POLICY_PROTECT;
+	small.policy[1].tunnel = 1;
+	small.spd = (struct spd){
+		.n_policies = 2, .policy = small.policy, .verdict = small.policy_verdict};
+	small.ipsec = (struct ipsec){
+		.spd = &small.spd, .n_tunnels = 2, .tunnel = small.tunnel, .nesting_max = 4};
+	small.root = (struct root){.generation = 1,
+		.ports = &small.ports,
+		.routes = &small.routes,
+		.acl = &small.acl,
+		.ipsec = &small.ipsec};
 	atomic_store(&small.shared.root, &small.root);
 	small.shared.tsc_hz = 1000000000;
 	small.env = (struct ctl_env){.version = "fuzz",
@@ -88,7 +136,9 @@ static void prepare(void)
 		.check = check,
 		.reload = reload,
 		.routes = route_db_new(NULL, 0),
-		.route = route};
+		.route = route,
+		.sa_add = sa_add,
+		.policy = policy};
 }
 
 static void never(void *arg, char *answer)

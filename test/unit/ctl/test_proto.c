@@ -126,7 +126,7 @@ static void test_error_data(void **state)
 
 	a = fake_ask(&f->env, R("show.nothing", "{}"));
 	data = json_object_get(json_object_get(a, "error"), "data");
-	assert_int_equal(json_array_size(json_object_get(data, "methods")), 16);
+	assert_int_equal(json_array_size(json_object_get(data, "methods")), 23);
 	json_decref(a);
 	a = fake_ask(&f->env, R("show.routes", "{\"limit\":0}"));
 	data = json_object_get(json_object_get(a, "error"), "data");
