@@ -238,11 +238,11 @@ static const struct {
 			{4, "ipsec.policies[2].icmp-type", "found without proto = \"icmp\""},
 			{5, "ipsec.policies[3].icmp-code", "found the integer 256"}}},
 	{"transport mode and its ends (RFC 4301 section 4.1)",
-		NET FILTER
-		"ipsec = { tunnels = ({ name = \"t\"; mode = \"transport\"; " ENDS
-		"}); policies = ( { action = \"protect\"; tunnel = \"t\"; src =\n"
-		"\"192.0.2.0/24\"; dst = \"192.0.2.2\"; },\n{ action = \"protect\"; tunnel = "
-		"\"t\"; direction = \"in\"; src = \"192.0.2.1\"; dst = \"192.0.2.1\"; } ); };",
+		NET FILTER "ipsec = { tunnels = ({ name = \"t\"; mode = \"transport\"; " ENDS
+			   "}); policies = (\n{ action = \"protect\"; tunnel = \"t\"; src = "
+			   "\"192.0.2.0/24\"; dst = \"192.0.2.2\"; },\n{ action = \"protect\"; "
+			   "tunnel = \"t\"; direction = \"in\"; src = \"192.0.2.1\"; dst = "
+			   "\"192.0.2.1\"; } ); };",
 		{{2, "ipsec.policies[0].src", "expected its end 192.0.2.1"},
 			{3, "ipsec.policies[1].src", "expected its end 192.0.2.2"}}},
 	/* rules */
