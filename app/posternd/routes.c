@@ -135,7 +135,7 @@ static int connected_route(
 	case BROADCAST:
 		return is4 && on->len <= 96 + 30 ? broadcasts(b, on, f) : 0;
 	case ANYCAST: /* of the subnet's routers (RFC 4291 section 2.6.1), of which we are one; a
-			 /127 has none (RFC 6164 section 5.1) */
+			 /127 has none (RFC 6164 section 6) */
 		return !is4 && on->len <= 126 ? add(b, &first, 128, NH_LOCAL, f) : 0;
 	default:
 		return on->len < 128 ? add(b, &on->addr, on->len, NH_CONNECTED, f) : 0;

@@ -223,7 +223,7 @@ int neigh_db_nd(struct neigh_db *db, uint16_t iface_id, const struct nd *nd, uin
 		if (addr_is_unspecified(&nd->src) || neigh_own_find(db, iface->id, &nd->src))
 			return 0;
 		return note(db, iface, nd, now_ms);
-	default: /* we are a router: RFC 4861 sections 6.2.7 and 8.3 */
+	default: /* we are a router: RFC 4861 sections 6.2.7 and 8.2 */
 		return 0;
 	}
 }

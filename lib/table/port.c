@@ -163,7 +163,7 @@ bool iface_has_group(const struct iface *f, const uint8_t addr[16])
 		if (memcmp(own->addr.b + 13, addr + 13, 3) == 0)
 			return true;
 		/* The address of all routers of a subnet (RFC 4291 section 2.6.1); a link-local
-		 * subnet's is asked for by nobody, and a /127 has none (RFC 6164 section 5.1). */
+		 * subnet's is asked for by nobody, and a /127 has none (RFC 6164 section 6). */
 		if (own->len < 127 && !addr_is_link_local(&own->addr) &&
 			memcmp(anycast.b + 13, addr + 13, 3) == 0)
 			return true;

@@ -123,7 +123,7 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
 bool ports_source6(const struct ports *p, uint16_t iface, const struct addr *to, struct addr *from);
 
 /* The anycast address of the routers of a subnet of that interface (RFC 4291 section 2.6.1), of
- * which we are one? A /127 has none (RFC 6164 section 5.1). Any thread. */
+ * which we are one? A /127 has none (RFC 6164 section 6). Any thread. */
 bool iface_is_anycast(const struct iface *f, const uint8_t addr[16]);
 
 /* Have we joined that IPv6 multicast group there? All nodes and all routers of the link (ff02::1,

@@ -21,7 +21,7 @@ struct ra_stats { /* of one interface */
 	uint64_t solicited;    /* router solicitations */
 	uint64_t heard;        /* advertisements of other routers */
 	uint64_t inconsistent; /* ... that differ from ours (RFC 4861 section 6.2.7) */
-	uint64_t redirects;    /* a router does not heed them (RFC 4861 section 8.3) */
+	uint64_t redirects;    /* a router does not heed them (RFC 4861 section 8.2) */
 };
 
 struct ra_db;

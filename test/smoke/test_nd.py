@@ -205,7 +205,7 @@ def test_a_neighbour_moves(make_lab):
 
 
 def test_redirects_are_ignored(make_lab):
-    """RFC 4861 section 8.3: a router does not heed them."""
+    """RFC 4861 section 8.2: a router does not heed them."""
     lab = start(make_lab, PATIENT)
     lab.wan.wire.send(Ether(src=lab.wan.mac, dst=lab.mac["wan"])
                       / IPv6(src="fe80::7", dst="fe80::1", hlim=255)

@@ -351,9 +351,9 @@ static void router_solicitation_6_2_6(void **state)
 	world_down();
 }
 
-/* RFC 4861 sections 6.2.7 and 8.3: a router learns nothing from these, nor where there is no IPv6.
+/* RFC 4861 sections 6.2.7 and 8.2: a router learns nothing from these, nor where there is no IPv6.
  */
-static void others_teach_nothing_8_3(void **state)
+static void others_teach_nothing_8_2(void **state)
 {
 	struct nd nd;
 
@@ -701,7 +701,7 @@ int main(void)
 		cmocka_unit_test(answers_7_2_4),
 		cmocka_unit_test(answers_for_anycast_7_2_4),
 		cmocka_unit_test(router_solicitation_6_2_6),
-		cmocka_unit_test(others_teach_nothing_8_3),
+		cmocka_unit_test(others_teach_nothing_8_2),
 		cmocka_unit_test(unreachable_7_3_3),
 		cmocka_unit_test(confirmed_in_time_7_3_3),
 		cmocka_unit_test(forwarding_confirms_nothing_7_3_1),
