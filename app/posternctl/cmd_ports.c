@@ -104,7 +104,9 @@ static void address(struct table *t, json_t *f, size_t i)
 	const char *text = get_item(json_object_get(f, "addresses"), i);
 
 	table_cell(t, "%s%s", text,
-		listed(json_object_get(f, "duplicate"), text)   ? "  duplicate: another host has it"
+		listed(json_object_get(f, "duplicate"), text) ? "  duplicate: another host has it"
+		: json_is_true(json_object_get(f, "ip6_off")) && strchr(text, ':') != NULL
+			? "  IPv6 is off: the link-local address is a duplicate"
 		: listed(json_object_get(f, "tentative"), text) ? "  tentative"
 								: "");
 }

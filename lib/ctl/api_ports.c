@@ -194,7 +194,7 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
 	return json_pack(
 		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o,"
-		" s:o}",                                                 //
+		" s:o, s:b}",                                            //
 		"name", text_json(f->name),                              //
 		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure", //
 		"enabled", (f->flags & IFACE_UP) != 0,                   //
@@ -213,7 +213,8 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 					      : "off",
 		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0, //
 		"router_advertisements", ra_json(f->ra),                     //
-		"router_discovery", discovery_json(env, f));
+		"router_discovery", discovery_json(env, f),                  //
+		"ip6_off", env->neigh != NULL && neigh_db_ip6_off(env->neigh, f->id));
 }
 
 struct own {                       /* interfaces by id, for the states of their addresses */

@@ -25,6 +25,7 @@ enum meta_flag {
 
 enum meta_flag6 {
 	META6_FRAG_HDR = 1, /* has a fragment header, be it an atomic one */
+	META6_TINY = 2,     /* for us: a first fragment without all headers (RFC 7112) */
 };
 
 struct meta {

@@ -73,8 +73,10 @@ struct neigh_key { /* 32 bytes: rte_hash compares those in one go */
 };
 
 /* Our addresses that are tentative or duplicates (RFC 4862 section 5.4): they are not answered for,
- * and no packet has them as its source. */
+ * and no packet of ours has them as its source. */
 struct neigh_unusable {
+	/* interfaces where IPv6 is off, by id: RFC 4862 section 5.4.5 */
+	uint64_t off[(IFACES_MAX + 63) / 64];
 	uint32_t n;
 	struct neigh_key key[];
 };
@@ -105,12 +107,25 @@ static inline void neigh_mark_used(const struct neigh_table *t, uint32_t index)
 
 bool neigh_unusable_has(const struct neigh_unusable *u, uint16_t iface, const uint8_t addr[16]);
 
+/* Is IPv6 off on that interface, in and out? u may be NULL. Worker, within a walk. */
+static inline bool neigh_ip6_off(const struct neigh_unusable *u, uint16_t iface)
+{
+	return __builtin_expect(u != NULL, 0) && iface < IFACES_MAX &&
+	       u->off[iface / 64] >> (iface % 64) & 1;
+}
+
+/* What may not be used, or NULL. Worker, once within a walk, or control core. */
+static inline const struct neigh_unusable *neigh_unusable(const struct neigh_table *t)
+{
+	return atomic_load_explicit(&t->unusable, memory_order_acquire);
+}
+
 /* May our own IPv6 address be used? iface tells link-local addresses apart: the interface that the
  * packet came by, or leaves by. Worker, within a walk, or control core. */
 static inline bool neigh_own_usable(
 	const struct neigh_table *t, uint16_t iface, const uint8_t addr[16])
 {
-	const struct neigh_unusable *u = atomic_load_explicit(&t->unusable, memory_order_acquire);
+	const struct neigh_unusable *u = neigh_unusable(t);
 
 	return __builtin_expect(u == NULL, 1) || !neigh_unusable_has(u, iface, addr);
 }

@@ -214,6 +214,8 @@ int neigh_db_nd(struct neigh_db *db, uint16_t iface_id, const struct nd *nd, uin
 
 	if (iface == NULL || !(iface->flags & IFACE_IP6))
 		return -EINVAL;
+	if (neigh_db_ip6_off(db, iface_id))
+		return 0;
 	switch (nd->type) {
 	case ND_NS:
 		return solicited(db, iface, nd, now_ms);

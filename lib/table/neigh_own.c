@@ -31,6 +31,34 @@ struct neigh_own_list {
 	struct neigh_unusable u;
 };
 
+/* A duplicate that says that the very MAC is in use twice: RFC 4862 section 5.4.5. */
+static bool turns_off(const struct neigh_db *db, const struct neigh_own *o)
+{
+	const struct iface *iface = neigh_iface(db->ports, o->iface);
+	struct addr made;
+
+	if (o->state != NEIGH_OWN_DUPLICATE || iface == NULL)
+		return false;
+	made = iface_eui64(&iface->mac);
+	return addr_equal(&o->addr, &made);
+}
+
+bool neigh_db_ip6_off(const struct neigh_db *db, uint16_t iface)
+{
+	if (iface >= IFACES_MAX)
+		return false;
+	for (uint32_t k = db->own_at[iface]; k < db->own_at[iface + 1]; k++)
+		if (turns_off(db, &db->own[k]))
+			return true;
+	return false;
+}
+
+/* Nobody may use it. */
+static bool unusable(const struct neigh_db *db, const struct neigh_own *o)
+{
+	return o->state != NEIGH_OWN_USABLE || neigh_db_ip6_off(db, o->iface);
+}
+
 /* Tells the workers. Out of memory: the list stays as it was. */
 static void publish(struct neigh_db *db)
 {
@@ -38,7 +66,7 @@ static void publish(struct neigh_db *db)
 	uint32_t n = 0;
 
 	for (uint32_t k = 0; k < db->n_own; k++)
-		n += db->own[k].state != NEIGH_OWN_USABLE;
+		n += unusable(db, &db->own[k]);
 	if (n > 0) {
 		list = calloc(1, sizeof(*list) + n * sizeof(list->u.key[0]));
 		if (list == NULL) {
@@ -49,11 +77,13 @@ static void publish(struct neigh_db *db)
 	for (uint32_t k = 0; k < db->n_own; k++) {
 		const struct neigh_own *o = &db->own[k];
 
-		if (o->state != NEIGH_OWN_USABLE)
+		if (unusable(db, o))
 			list->u.key[list->u.n++] =
 				(struct neigh_key){.addr = o->addr, .iface = o->iface};
+		if (turns_off(db, o))
+			list->u.off[o->iface / 64] |= 1ull << (o->iface % 64);
 	}
-	/* release: pairs with the acquire of neigh_own_usable */
+	/* release: pairs with the acquire of neigh_unusable */
 	atomic_store_explicit(&db->table.unusable, list ? &list->u : NULL, memory_order_release);
 	db->own_list = list;
 	if (before)
@@ -73,6 +103,8 @@ bool neigh_own_source(const struct neigh_db *db, const struct iface *iface, cons
 {
 	const struct neigh_own *o;
 
+	if (neigh_db_ip6_off(db, iface->id))
+		return false;
 	if (!neigh_on_link(iface, addr, ours))
 		*ours = iface->ll;
 	o = neigh_own_find(db, iface->id, ours);
@@ -150,6 +182,13 @@ void neigh_own_duplicate(
 		  "the link comes up anew or a reload changes it",
 		addr_format(&o->addr, addr), iface ? iface->name : "?",
 		mac ? "the host with MAC " : "another host", mac ? mac_format(mac, who) : "");
+	if (!turns_off(db, o))
+		return;
+	/* workers forget what they send there past the checks (flow_cache.h) */
+	atomic_fetch_add_explicit(&db->table.epoch, 1, memory_order_release);
+	log_error("that address is made from the MAC, which two devices on the link seem to have: "
+		  "IPv6 is off on %s until then",
+		iface->name);
 }
 
 /* Returns whether the address became usable. */
@@ -159,7 +198,7 @@ static bool step(struct neigh_db *db, struct neigh_own *o, uint64_t now_ms)
 	uint64_t again = now_ms + RTE_MAX(db->share[NEIGH_IP6].conf.retry_ms, 1u);
 	bool probing = o->state == NEIGH_OWN_TENTATIVE;
 
-	if (iface == NULL) {
+	if (iface == NULL || neigh_db_ip6_off(db, o->iface)) {
 		o->due_ms = 0;
 		return false;
 	}
@@ -224,6 +263,7 @@ void neigh_own_ports(struct neigh_db *db, const struct ports *old, uint64_t now_
 {
 	struct neigh_own *own = calloc(count(db->ports) + 1, sizeof(*own));
 	uint32_t at[IFACES_MAX + 1] = {0}, n = 0;
+	uint64_t off[(IFACES_MAX + 63) / 64] = {0};
 
 	if (own == NULL) {
 		log_error("out of memory for our IPv6 addresses");
@@ -235,6 +275,8 @@ void neigh_own_ports(struct neigh_db *db, const struct ports *old, uint64_t now_
 		bool same = neigh_same_link(neigh_iface(old, id), is);
 
 		at[id] = n;
+		if (same && neigh_db_ip6_off(db, id))
+			off[id / 64] |= 1ull << (id % 64);
 		for (unsigned j = 0; is && j < is->n_addrs; j++) {
 			const struct addr *addr = &is->addrs[j].addr;
 			const struct neigh_own *was = same ? neigh_own_find(db, id, addr) : NULL;
@@ -254,6 +296,13 @@ void neigh_own_ports(struct neigh_db *db, const struct ports *old, uint64_t now_
 	db->own = own;
 	db->n_own = n;
 	memcpy(db->own_at, at, sizeof(at));
+	for (uint32_t k = 0; k < n; k++) {
+		uint16_t id = own[k].iface;
+
+		/* what kept IPv6 off is no longer ours: all begin anew */
+		if (off[id / 64] >> (id % 64) & 1 && !neigh_db_ip6_off(db, id))
+			begin(db, &own[k], &db->ports->iface[id], now_ms);
+	}
 	publish(db);
 }
 

@@ -107,6 +107,9 @@ void neigh_db_tick(struct neigh_db *db, uint64_t now_ms);
 /* Calls fn for each entry, by index. */
 void neigh_db_each(const struct neigh_db *db,
 	void (*fn)(void *arg, uint32_t index, const struct neigh_info *info), void *arg);
+/* Is IPv6 off on that interface, because its link-local address, made from the MAC, is a duplicate
+ * (RFC 4862 section 5.4.5)? */
+bool neigh_db_ip6_off(const struct neigh_db *db, uint16_t iface);
 /* Calls fn for each IPv6 address of ours, by interface. */
 void neigh_db_own_each(const struct neigh_db *db,
 	void (*fn)(void *arg, uint16_t iface, const struct addr *addr, enum neigh_own_state state),

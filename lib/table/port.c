@@ -77,7 +77,7 @@ const struct iface *ports_find(const struct ports *p, const char *name)
 	return NULL;
 }
 
-static bool has_addr(const struct iface *f, const struct addr *addr)
+bool iface_has_addr(const struct iface *f, const struct addr *addr)
 {
 	for (unsigned j = 0; f->flags & IFACE_UP && j < f->n_addrs; j++)
 		if (addr_equal(&f->addrs[j].addr, addr))
@@ -88,7 +88,7 @@ static bool has_addr(const struct iface *f, const struct addr *addr)
 static bool is_own(const struct ports *p, const struct addr *addr)
 {
 	for (unsigned i = 1; i < p->n_ifaces; i++)
-		if (has_addr(&p->iface[i], addr))
+		if (iface_has_addr(&p->iface[i], addr))
 			return true;
 	return false;
 }
@@ -106,7 +106,7 @@ bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]
 
 	memcpy(a.b, addr, sizeof(a.b));
 	if (addr_is_link_local(&a))
-		return iface < p->n_ifaces && has_addr(&p->iface[iface], &a);
+		return iface < p->n_ifaces && iface_has_addr(&p->iface[iface], &a);
 	return ports_maybe_own6(p, addr) && is_own(p, &a);
 }
 

@@ -117,6 +117,9 @@ bool ports_is_own(const struct ports *p, rte_be32_t addr);
  * ask for any packet: most answers need no walk over the interfaces. */
 bool ports_is_own6(const struct ports *p, uint16_t iface, const uint8_t addr[16]);
 
+/* Is that an address of the interface, and the interface up? Any thread. */
+bool iface_has_addr(const struct iface *f, const struct addr *addr);
+
 /* The IPv6 address that an answer to `to` is sent from, when the question was for none of ours and
  * came by that interface: of its scope, and of the interface where it has one (RFC 6724 rules 2 and
  * 5). False: there is none. Any thread. */

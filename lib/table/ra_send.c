@@ -14,17 +14,28 @@
 /* RFC 4861 section 10 */
 #define INITIAL_ADVERTISEMENTS 3
 #define INITIAL_INTERVAL_MS 16000
-#define BETWEEN_MS 3000 /* MIN_DELAY_BETWEEN_RAS */
-#define ANSWER_MS 500   /* MAX_RA_DELAY_TIME */
+#define BETWEEN_MS 3000        /* MIN_DELAY_BETWEEN_RAS */
+#define ANSWER_MS 500          /* MAX_RA_DELAY_TIME */
+#define FINAL_ADVERTISEMENTS 3 /* MAX_FINAL_RTR_ADVERTISEMENTS */
 #define NOT_READY_MS 200
 #define LOG_EVERY_MS 600000 /* of one interface's inconsistencies */
 
+/* An interface that advertised, and does no longer: what the rest of its last advertisements need,
+ * since its tables are gone by then. */
+struct final {
+	struct iface iface;
+	struct ra ra;
+	uint8_t left;
+	uint64_t due_ms;
+};
+
 struct sender {
 	bool active;
-	uint8_t initial;  /* of the first few, those still to come */
-	uint64_t due_ms;  /* the next one */
-	uint64_t sent_ms; /* the last one; 0: none yet */
-	uint64_t log_ms;  /* no line about inconsistencies before that */
+	struct final *final; /* NULL: nothing is to be taken back */
+	uint8_t initial;     /* of the first few, those still to come */
+	uint64_t due_ms;     /* the next one */
+	uint64_t sent_ms;    /* the last one; 0: none yet */
+	uint64_t log_ms;     /* no line about inconsistencies before that */
 	struct ra_stats stats;
 };
 
@@ -50,6 +61,8 @@ struct ra_db *ra_db_new(const struct ra_ops *ops, uint64_t seed)
 
 void ra_db_free(struct ra_db *db)
 {
+	for (uint16_t id = 0; db && id < IFACES_MAX; id++)
+		free(db->sender[id].final);
 	free(db);
 }
 
@@ -70,6 +83,12 @@ static void due(struct ra_db *db, struct sender *s, uint64_t when_ms)
 	db->due_ms = RTE_MIN(db->due_ms, when_ms);
 }
 
+static void forget_final(struct sender *s)
+{
+	free(s->final);
+	s->final = NULL;
+}
+
 static void send(struct ra_db *db, const struct iface *f, const struct ra *ra)
 {
 	struct addr all = nd_all_nodes();
@@ -88,6 +107,42 @@ static void send_last(struct ra_db *db, const struct iface *f)
 
 	last.lifetime_s = 0;
 	send(db, f, &last);
+}
+
+/* The first of the last ones goes now, the others by and by. */
+static void cease(struct ra_db *db, const struct iface *f, uint64_t now_ms)
+{
+	struct sender *s = &db->sender[f->id];
+	struct final *last = calloc(1, sizeof(*last));
+
+	send_last(db, f);
+	forget_final(s);
+	s->final = last;
+	if (last == NULL) /* one is enough for most hosts */
+		return;
+	last->iface = *f;
+	last->iface.addrs = NULL;
+	last->iface.n_addrs = 0;
+	last->ra = *f->ra;
+	last->iface.ra = &last->ra;
+	last->left = FINAL_ADVERTISEMENTS - 1;
+	last->due_ms = now_ms + BETWEEN_MS;
+	db->due_ms = RTE_MIN(db->due_ms, last->due_ms);
+}
+
+static void step_final(struct ra_db *db, struct sender *s, uint64_t now_ms)
+{
+	struct final *last = s->final;
+
+	if (last->due_ms <= now_ms) {
+		send_last(db, &last->iface);
+		last->due_ms = now_ms + BETWEEN_MS;
+		if (--last->left == 0) {
+			forget_final(s);
+			return;
+		}
+	}
+	db->due_ms = RTE_MIN(db->due_ms, last->due_ms);
 }
 
 /* RFC 4861 section 6.2.4. MinRtrAdvInterval is a third of the maximum, or three quarters of a small
@@ -127,9 +182,11 @@ void ra_db_tick(struct ra_db *db, uint64_t now_ms)
 	if (now_ms < db->due_ms)
 		return;
 	db->due_ms = UINT64_MAX;
-	for (uint16_t id = 1; db->ports && id < db->ports->n_ifaces; id++) {
+	for (uint16_t id = 1; id < IFACES_MAX; id++) {
 		struct sender *s = &db->sender[id];
 
+		if (s->final)
+			step_final(db, s, now_ms);
 		if (!s->active)
 			continue;
 		if (s->due_ms <= now_ms)
@@ -181,11 +238,13 @@ void ra_db_ports(struct ra_db *db, const struct ports *ports, uint64_t now_ms)
 
 		if (was && is && same(was, is))
 			continue;
-		if (was && !is && db->sender[id].stats.sent > 0)
-			send_last(db, was);
+		if (was && !is && db->sender[id].active && db->sender[id].stats.sent > 0)
+			cease(db, was, now_ms);
 		db->sender[id].active = false;
-		if (is)
+		if (is) {
+			forget_final(&db->sender[id]);
 			begin(db, &db->sender[id], now_ms);
+		}
 	}
 }
 

@@ -31,15 +31,17 @@ struct ra_db *ra_db_new(const struct ra_ops *ops, uint64_t seed);
 void ra_db_free(struct ra_db *db);
 
 /* Ports of the running configuration; they must live until the next call returns. An interface that
- * no longer advertises says so once, with a lifetime of 0; one that is new, or that says something
- * else than before, begins anew. */
+ * no longer advertises says so with a lifetime of 0, at once and twice more, three seconds apart;
+ * one that is new, or that says something else than before, begins anew. */
 void ra_db_ports(struct ra_db *db, const struct ports *ports, uint64_t now_ms);
 /* The port's link came up: its interfaces begin anew. */
 void ra_db_link_up(struct ra_db *db, uint16_t port, uint64_t now_ms);
 /* A message came by that interface: solicitations of routers are answered, advertisements of other
  * routers compared with ours. */
 void ra_db_heard(struct ra_db *db, uint16_t iface, const struct nd *nd, uint64_t now_ms);
-/* The end of the daemon: every interface that advertised says so, with a lifetime of 0. */
+/* The end of the daemon: every interface that advertised says so once, with a lifetime of 0. It
+ * does not wait to say it again: RFC 4861 section 6.2.5 asks for one to three, and whoever starts
+ * the daemon anew wants no six seconds more without a router. */
 void ra_db_stop(struct ra_db *db);
 /* Moves the clock. Returns at once when nothing is due. */
 void ra_db_tick(struct ra_db *db, uint64_t now_ms);

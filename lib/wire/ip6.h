@@ -54,6 +54,7 @@
 #define ICMP6_BAD_FIELD 0 /* codes of parameter problem */
 #define ICMP6_BAD_NEXT_HEADER 1
 #define ICMP6_BAD_OPTION 2
+#define ICMP6_FIRST_FRAGMENT 3 /* RFC 7112: without all headers */
 
 #define ICMP6_HDR 8
 #define ICMP6_ERROR_MAX IP6_MIN_MTU /* RFC 4443 section 2.4 (c) */

@@ -345,6 +345,60 @@ static void parameter_problems(void **state)
 	expect_drops(DROP_IP6_FRAGMENT_INVALID, 1);
 }
 
+/* RFC 7112 section 5, RFC 8200 section 4.5: a first fragment without all headers is answered with
+ * code 3, where the filter permits the packet as far as it can be seen. */
+static void tiny_for_us(void **state)
+{
+	struct l2 l26 = l2_to6(HOST_A6, LAN, 0);
+	struct icmp6_error e6 = {.type = 4, .code = 3, .from = ip6_of(LAN6), .hop_limit = 64};
+	static const struct {
+		uint8_t proto;
+		unsigned ext_len, payload_len;
+		const char *ext;
+	} t[] = {
+		{6, 8, 8, "\6\0\0\1\0\0\0\7"},
+		{6, 8, 16, "\6\0\0\1\0\0\0\7"},
+		{17, 8, 0, "\x11\0\0\1\0\0\0\7"},
+		/* destination options that go on in the second */
+		{6, 16, 0, "\x3c\0\0\1\0\0\0\7\6\1\1\4\0\0\0\0"},
+		{6, 8, 0, "\x3c\0\0\1\0\0\0\7"},
+	};
+	struct rig_text text = world;
+	struct spec6 s = spec6_udp();
+	static struct frame f, error;
+
+	s.dst = ip6_of(LAN6);
+	s.raw = true;
+	s.ext_kind = 44;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		s.proto = t[i].proto;
+		s.ext = t[i].ext;
+		s.ext_len = t[i].ext_len;
+		s.payload_len = t[i].payload_len;
+		frame6_make(&f, &s);
+		rig_put(LAN, &f);
+		rig_run();
+		frame6_icmp_error(&error, &f, &e6, &l26);
+		expect_frame(LAN, &error);
+		expect_nothing();
+		expect_drops(DROP_IP6_TINY_FRAGMENT, 1);
+	}
+	/* what it hides could be an ICMPv6 error */
+	s.proto = 58;
+	s.ext = "\x3a\0\0\1\0\0\0\7";
+	s.ext_len = 8;
+	frame6_make(&f, &s);
+	expect_drop_of(LAN, &f, DROP_IP6_TINY_FRAGMENT);
+	s.proto = 6;
+	s.ext = "\6\0\0\1\0\0\0\7";
+	frame6_make(&f, &s);
+	text.rules = "{ action = \"permit\"; proto = \"tcp\"; dport = \"eq 80\"; }";
+	rig_reload(&text);
+	rig_mark();
+	expect_drop_of(LAN, &f, DROP_FILTER_IN_IMPLICIT);
+	rig_reload(&world);
+}
+
 /* RFC 5722: one overlap and the datagram is gone, with what still comes. */
 static void overlaps(void **state)
 {
@@ -518,6 +572,7 @@ int main(void)
 		TEST(timeouts),
 		TEST(many_timeouts),
 		TEST(parameter_problems),
+		TEST(tiny_for_us),
 		TEST(overlaps),
 		TEST(cutting),
 		TEST(order_holds),

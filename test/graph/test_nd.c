@@ -290,6 +290,36 @@ static void resolves_and_sends_in_order(void **state)
 	expect_drops(DROP_NONE, 0);
 }
 
+/* RFC 4861 section 7.2.2: "the new arrival should replace the oldest entry". */
+static void full_queue(void **state)
+{
+	const char *host = "2001:db8:2::41";
+	struct msg answer = answer_us(host);
+	struct l2 l2 = l2_to6(host, WAN, 0);
+	static struct frame in[70], want;
+	struct spec6 s = spec6_udp();
+
+	s.dst = ip6_of(host);
+	for (unsigned i = 0; i < 70; i++) {
+		s.flow = i;
+		frame6_make(&in[i], &s);
+		rig_put(LAN, &in[i]);
+	}
+	rig_run();
+	expect_drops(DROP_NEIGH_QUEUE_FULL, 6);
+	assert_int_equal(rig->worker[0]->stats.neigh_waiting, 64);
+	settle();
+	rig_discard();
+	put(WAN, &answer);
+	settle();
+	for (unsigned i = 6; i < 70; i++) {
+		frame6_routed(&want, &in[i], &l2);
+		expect_frame(WAN, &want);
+	}
+	expect_nothing();
+	expect_drops(DROP_NONE, 0);
+}
+
 /* RFC 4861 section 7.2.2: the senders are told, with address unreachable. */
 static void silent_neighbour(void **state)
 {
@@ -564,6 +594,102 @@ static void router_advertisements(void **state)
 	quiet();
 }
 
+/* A host on LAN says that it has the address. */
+static void claim(const char *address)
+{
+	struct msg m = {.dst_mac = group_mac("ff02::1"),
+		.src_mac = host6_mac(HOST_A6),
+		.src = address,
+		.dst = "ff02::1",
+		.type = NA,
+		.word = OVERRIDE};
+
+	add_target(&m, address);
+	add_mac(&m, 2, m.src_mac);
+	put(LAN, &m);
+	settle();
+}
+
+/* RFC 4862 section 5.4.5: who has an address that we may not use is no impostor, whatever the
+ * reverse path is asked for. */
+static void owner_of_a_duplicate(void **state)
+{
+	static const char *const urpf[] = {"off", "loose", "strict"};
+	struct rig_text t = world;
+	struct spec6 s = spec6_udp();
+	static struct frame f;
+	char text[512];
+
+	s.src = ip6_of("2001:db8:1::aa");
+	frame6_make(&f, &s);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text),
+			"{ name = \"lan\"; port = \"p0\"; zone = \"secure\"; dad-transmits = 1;"
+			"  urpf = \"%s\"; addresses = [\"10.1.0.1/16\", \"2001:db8:1::aa/64\"]; },"
+			"{ name = \"wan\"; port = \"p1\"; dad-transmits = 0;"
+			"  addresses = [\"192.0.2.1/24\", \"2001:db8:2::1/64\"]; }",
+			urpf[i]);
+		t.interfaces = text;
+		rig_reload(&t);
+		claim("2001:db8:1::aa");
+		rig_discard();
+		rig_mark();
+		expect_routed6(LAN, &f, WAN, HOST_B6, 0);
+		rig_reload(&world);
+	}
+	quiet();
+}
+
+/* RFC 4862 section 5.4.5: the link-local address that is made from the MAC is another's. */
+static void off(void **state)
+{
+	struct rig_text t = world;
+	struct spec6 s = spec6_from_wan(spec6_udp()), back = spec6_udp();
+	struct spec s4 = spec_udp();
+	struct msg ask = ask_us("2001:db8:1::99", LAN6);
+	static struct frame out, in, f4;
+
+	t.interfaces = "{ name = \"lan\"; port = \"p0\"; zone = \"secure\"; dad-transmits = 1;"
+		       "  addresses = [\"10.1.0.1/16\", \"2001:db8:1::1/64\"]; },"
+		       "{ name = \"wan\"; port = \"p1\"; dad-transmits = 0;"
+		       "  addresses = [\"192.0.2.1/24\", \"2001:db8:2::1/64\"]; }";
+	frame6_make(&out, &s);
+	frame6_make(&in, &back);
+	frame_make(&f4, &s4);
+	rig_reload(&t);
+	rig_mark();
+	for (unsigned i = 0; i < 3; i++) { /* known flows of both directions */
+		expect_routed6(WAN, &out, LAN, HOST_A6, 0);
+		expect_routed6(LAN, &in, WAN, HOST_B6, 0);
+	}
+	claim("fe80::ff:fe00:10");
+	assert_true(neigh_db_ip6_off(rig->neigh, 1));
+	rig_discard();
+	rig_mark();
+	expect_drop_of(LAN, &in, DROP_IP6_OFF);
+	expect_drop_of(WAN, &out, DROP_IP6_OFF);
+	make(&in, &ask);
+	expect_drop_of(LAN, &in, DROP_IP6_OFF);
+	expect_routed(LAN, &f4, WAN, HOST_B, 0); /* IPv4 is another matter */
+	/* nothing is said either */
+	for (unsigned i = 0; i < 50; i++) {
+		usleep(1000);
+		settle();
+	}
+	expect_nothing();
+	/* until the link comes up anew */
+	frame6_make(&in, &back);
+	neigh_link(rig, rig->port[LAN].id, false);
+	neigh_link(rig, rig->port[LAN].id, true);
+	assert_false(neigh_db_ip6_off(rig->neigh, 1));
+	settle();
+	rig_discard();
+	rig_mark();
+	expect_routed6(LAN, &in, WAN, HOST_B6, 0);
+	rig_reload(&world);
+	quiet();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +697,7 @@ int main(void)
 		TEST(answers_a_probe),
 		TEST(answers_in_the_vlan),
 		TEST(resolves_and_sends_in_order),
+		TEST(full_queue),
 		TEST(silent_neighbour),
 		TEST(malformed),
 		TEST(exempt_from_the_filter),
@@ -579,6 +706,8 @@ int main(void)
 		TEST(link_down_while_waiting),
 		TEST(tentative),
 		TEST(router_advertisements),
+		TEST(owner_of_a_duplicate),
+		TEST(off),
 	};
 	int ret;
 

@@ -337,6 +337,14 @@ def test_invalid(wires, reason, packet):
     assert not dropped(wires, packet, reason)
 
 
+def test_tiny_fragment_for_us(wires):
+    """RFC 7112 section 5: the source is told."""
+    sent = raw(44, bytes([6, 0, 0, 1, 0, 0, 0, 1]) + bytes(16), dst=LAN_GATEWAY)
+    error, = dropped(wires, sent, "ip6-tiny-fragment")
+    assert (error[IPv6].src, error[IPv6].dst) == (LAN_GATEWAY, LAN)
+    assert (error[ICMPv6ParamProblem].code, error[ICMPv6ParamProblem].ptr) == (3, 0)
+
+
 def test_unicast_in_multicast(wires):
     before = wires.daemon.drops()
     wires.lan.wire.send(ether(wires, dst="33:33:00:00:00:01") / ip6() / PAYLOAD)

@@ -11,7 +11,7 @@ from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRe
                                 ICMPv6NDOptDNSSL, ICMPv6NDOptDstLLAddr, ICMPv6NDOptMTU,
                                 ICMPv6NDOptPrefixInfo, ICMPv6NDOptRDNSS, ICMPv6NDOptSrcLLAddr,
                                 IPv6)
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 from scapy.utils6 import in6_getnsma, in6_getnsmac
 
@@ -297,6 +297,35 @@ def test_a_duplicate(make_lab, how):
                               and Ether(f)[ICMPv6ND_NA].S)
     assert not [f for f in came if is_nd(ICMPv6ND_NA, ME)(f) or ICMPv6EchoReply in Ether(f)]
     assert lab.daemon.drops()["local-tentative"] == 1
+
+
+def test_a_duplicate_mac(make_lab):
+    """RFC 4862 section 5.4.5: the link-local address that is made from the MAC is another host's:
+    no IPv6 there, in or out; all else goes on."""
+    lab = make_lab("lan", "wan")
+    conf = configuration(lab, "nd = { retry-ms = 2000; };\n", dad=1)
+    conf = conf.replace('"2001:db8:2::1/64", "fe80::1/64"', '"2001:db8:2::1/64", "10.2.0.1/24"')
+    lab.daemon = lab.start(conf)
+    made = interface(lab, "wan")["link_local"]
+    assert "ff:fe" in made
+    asked(lab, made)
+    answer(lab, made, dst=ALL_NODES, flags={"R": 0, "S": 0, "O": 1})
+    wait_until("IPv6 to be off", lambda: interface(lab, "wan")["ip6_off"])
+    assert f"{made} on wan is a duplicate" in lab.daemon.said
+    assert "IPv6 is off on wan" in lab.daemon.said
+    code, text = lab.daemon.ctl("show", "ports", json_output=False)
+    assert code == 0 and "IPv6 is off" in text
+    before = lab.daemon.drops().get("ip6-off", 0)
+    lab.wan.wire.send(ether(lab, "wan") / IPv6(src=HOST, dst=ME) / ICMPv6EchoRequest(id=1))
+    numbered(lab, HOST, [1])
+    wait_until("both to be dropped", lambda: lab.daemon.drops()["ip6-off"] == before + 2)
+    # lan is another link, and IPv4 another matter
+    wait_until("lan", lambda: interface(lab, "lan")["tentative"] == [])
+    sentinel(lab)
+    lab.wan.wire.send(ether(lab, "wan", dst="ff:ff:ff:ff:ff:ff")
+                      / ARP(psrc="10.2.0.2", hwsrc=lab.wan.mac, pdst="10.2.0.1"))
+    lab.wan.wire.until(lambda f: ARP in Ether(f) and Ether(f)[ARP].op == 2)
+    assert not interface(lab, "lan")["ip6_off"]
 
 
 # --- links

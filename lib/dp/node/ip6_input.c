@@ -72,8 +72,13 @@ static enum drop_reason chain(
 	case IP6_CHAIN_OK:
 		break;
 	case IP6_CHAIN_TRUNCATED:
-		/* RFC 7112: the first fragment has all headers */
-		return c.frag_at && c.more ? DROP_IP6_TINY_FRAGMENT : DROP_IP6_EXT_TRUNCATED;
+		if (c.frag_at == 0 || !c.more)
+			return DROP_IP6_EXT_TRUNCATED;
+		/* the first fragment has all headers */
+		if (!own)
+			return DROP_IP6_TINY_FRAGMENT;
+		meta->flags6 = META6_TINY;
+		break;
 	case IP6_CHAIN_TOO_LONG:
 		return DROP_IP6_EXT_MAX;
 	case IP6_CHAIN_FRAGMENT:
@@ -86,7 +91,7 @@ static enum drop_reason chain(
 	meta->proto = c.proto;
 	meta->proto_at = c.proto_at;
 	meta->l4 = c.l4;
-	meta->flags6 = c.frag_at ? META6_FRAG_HDR : 0;
+	meta->flags6 |= c.frag_at ? META6_FRAG_HDR : 0;
 	/* RFC 5095: not for us to do, and not to be passed on */
 	if (c.routing_at && c.routing_type == 0 && !own)
 		return DROP_IP6_ROUTING_HEADER;
@@ -103,15 +108,28 @@ static const uint8_t l4_need[256] = {
 	[IPPROTO_UDPLITE] = 4,
 };
 
+/* The packet ends within its transport header. A first fragment for us goes on without ports: where
+ * the filter permits that, reassemble tells its source (RFC 7112 section 5, RFC 8200 section 4.5).
+ */
+static enum drop_reason cut_short(const struct root *root, struct meta *meta)
+{
+	if (meta->frag != PACKET_FIRST_FRAGMENT)
+		return DROP_IP6_L4_TRUNCATED;
+	if (!ports_is_own6(root->ports, meta->in_if, meta->key6.dst))
+		return DROP_IP6_TINY_FRAGMENT;
+	meta->flags6 |= META6_TINY;
+	return DROP_NONE;
+}
+
 /* Ports, type, flags; 0 or why not. l4 has len bytes. */
-static enum drop_reason transport(struct meta *meta, const uint8_t *l4, unsigned len)
+static enum drop_reason transport(
+	const struct root *root, struct meta *meta, const uint8_t *l4, unsigned len)
 {
 	struct acl_key6 *key = &meta->key6;
 	unsigned need = l4_need[meta->proto];
 
 	if (unlikely(len < need))
-		return meta->frag == PACKET_FIRST_FRAGMENT ? DROP_IP6_TINY_FRAGMENT
-							   : DROP_IP6_L4_TRUNCATED;
+		return cut_short(root, meta);
 	if (need == 0)
 		return DROP_NONE;
 	if (meta->proto == IP6_ICMP) {
@@ -164,8 +182,8 @@ static enum drop_reason input(
 	reason = chain(root, p, total, meta);
 	if (unlikely(reason != DROP_NONE))
 		return reason;
-	if (likely(meta->frag != PACKET_LATER_FRAGMENT)) {
-		reason = transport(meta, p + meta->l4, total - meta->l4);
+	if (likely(meta->frag != PACKET_LATER_FRAGMENT && !(meta->flags6 & META6_TINY))) {
+		reason = transport(root, meta, p + meta->l4, total - meta->l4);
 		if (unlikely(reason != DROP_NONE))
 			return reason;
 	}
@@ -195,11 +213,22 @@ static uint16_t nd(const struct rte_mbuf *m, struct meta *meta)
 	return NEXT_ND_INPUT;
 }
 
+/* Says its source that it is us? What we may not use, because it is another's (RFC 4862 section
+ * 5.4.5), that one may. */
+static inline bool is_our_source(
+	const struct root *root, const struct meta *meta, const struct neigh_unusable *unusable)
+{
+	return ports_is_own6(root->ports, meta->in_if, meta->key6.src) &&
+	       !(unlikely(unusable != NULL) &&
+		       neigh_unusable_has(unusable, meta->in_if, meta->key6.src));
+}
+
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	const struct worker *w = node_worker(node);
 	const struct root *root = w->root;
+	const struct neigh_unusable *unusable = neigh_unusable(root->neigh);
 	uint16_t next[WALK_PACKETS_MAX];
 
 	for (unsigned i = 0; i < nb_objs; i++) {
@@ -210,13 +239,14 @@ static uint16_t process(
 		meta_strip_l2(m, meta);
 		meta->flags |= META_IP6;
 		reason = input(root, &root->ports->iface[meta->in_if], m, meta);
+		if (neigh_ip6_off(unusable, meta->in_if))
+			reason = DROP_IP6_OFF;
 		if (unlikely(reason != DROP_NONE))
 			next[i] = node_drop(meta, reason, NEXT_DROP);
 		else if (unlikely(is_nd(root->ports, meta)))
 			next[i] = nd(m, meta);
 		else if (unlikely(ip6_is_unspecified(meta->key6.src)) ||
-			 (root->ip6.martians_drop &&
-				 ports_is_own6(root->ports, meta->in_if, meta->key6.src)))
+			 (root->ip6.martians_drop && is_our_source(root, meta, unusable)))
 			next[i] = node_drop(meta, DROP_IP6_SRC_MARTIAN, NEXT_DROP);
 		else if (unlikely(meta->frag != PACKET_WHOLE) && spread_fragment(w, m, meta))
 			next[i] = NEXT_SPREAD;

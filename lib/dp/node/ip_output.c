@@ -23,6 +23,7 @@ struct burst {
 	void **objs;
 	uint16_t *next;
 	unsigned sent; /* that many of objs are on their way */
+	const struct neigh_unusable *unusable;
 };
 
 static inline uint32_t neighbour(const struct root *root, const struct meta *meta)
@@ -195,6 +196,10 @@ static void output(struct worker *w, const struct root *root, struct burst *b, u
 					       NEXT_ICMP4_ERROR);
 		return;
 	}
+	if (neigh_ip6_off(b->unusable, meta->out_if) && meta->flags & META_IP6) {
+		b->next[i] = node_drop(meta, DROP_IP6_OFF, NEXT_DROP);
+		return;
+	}
 	if (unlikely(!may_go(m, meta, out->mtu))) {
 		b->next[i] = too_big(meta, out->mtu);
 		return;
@@ -217,7 +222,11 @@ static uint16_t process(
 {
 	struct worker *w = node_worker(node);
 	uint16_t next[WALK_PACKETS_MAX];
-	struct burst b = {.graph = graph, .node = node, .objs = objs, .next = next};
+	struct burst b = {.graph = graph,
+		.node = node,
+		.objs = objs,
+		.next = next,
+		.unusable = neigh_unusable(w->root->neigh)};
 
 	for (unsigned i = 0; i < nb_objs; i++)
 		output(w, w->root, &b, i);

@@ -46,7 +46,9 @@ static __rte_noinline uint16_t member(
 static bool reverse_path_ok(
 	const struct root *root, const struct meta *meta, const struct nexthop *nh)
 {
-	bool strict = root->ports->iface[meta->in_if].flags & IFACE_URPF_STRICT;
+	const struct iface *in = &root->ports->iface[meta->in_if];
+	bool strict = in->flags & IFACE_URPF_STRICT;
+	struct addr src;
 
 	switch (nh->type) {
 	case NH_VIA:
@@ -57,7 +59,12 @@ static bool reverse_path_ok(
 			if (root->routes->nh[nh->first + i].iface == meta->in_if)
 				return true;
 		return !strict;
-	default: /* none, a dead route, our own address, a broadcast address */
+	case NH_LOCAL: /* ours, but for a duplicate: its owner speaks from its own link */
+		memcpy(src.b, meta->key6.src, sizeof(src.b));
+		return meta->flags & META_IP6 &&
+		       !neigh_own_usable(root->neigh, meta->in_if, src.b) &&
+		       (!strict || iface_has_addr(in, &src));
+	default: /* none, a dead route, a broadcast address */
 		return false;
 	}
 }

@@ -237,9 +237,32 @@ static struct slot *open_slot(
 	return s;
 }
 
+/* Room for one more in a slot that has `room` places: the oldest packet that waits there when they
+ * are all taken, or NULL. */
+static struct rte_mbuf *make_room(struct neigh_wait *nw, struct slot *s, unsigned room)
+{
+	struct rte_mbuf *oldest;
+
+	if (s->n < room)
+		return NULL;
+	/* those that went already */
+	s->n -= s->taken;
+	memmove(s->m, s->m + s->taken, s->n * sizeof(s->m[0]));
+	s->taken = 0;
+	if (s->n < room)
+		return NULL;
+	oldest = s->m[0];
+	s->n--;
+	memmove(s->m, s->m + 1, s->n * sizeof(s->m[0]));
+	nw->packets[s->family]--;
+	return oldest;
+}
+
 /* Keeps the packet, behind those that wait already, also when these are about to go (but one that
- * was among them and finds the neighbour gone waits anew); or says why not. */
-static enum drop_reason wait(
+ * was among them and finds the neighbour gone waits anew). Returns the packet that is dropped in
+ * its place, or itself when it can't be kept, or NULL: RFC 4861 section 7.2.2 wants the oldest to
+ * give way, RFC 1122 section 2.3.2.2 the latest to be kept. */
+static struct rte_mbuf *wait(
 	struct worker *w, struct rte_mbuf *m, uint16_t iface, const struct addr *addr)
 {
 	struct neigh_wait *nw = w->neigh_wait;
@@ -247,15 +270,17 @@ static enum drop_reason wait(
 	struct slot *s = find(nw, iface, addr, !(meta_of(m)->flags & META_WAITED));
 	unsigned queue = f == NEIGH_IP4 ? w->root->ip4.neigh_queue : w->root->ip6.neigh_queue;
 	unsigned room = RTE_MIN(queue, (unsigned)QUEUE_MAX);
+	struct rte_mbuf *gone;
 
-	if (nw->packets[f] >= PACKETS_MAX) {
+	if (nw->packets[f] >= PACKETS_MAX && (s == NULL || s->n - s->taken < (int)room)) {
 		settle_oldest(nw, f, DROP_NEIGH_QUEUE_FULL);
-		return DROP_NEIGH_QUEUE_FULL;
+		return m;
 	}
 	if (s == NULL)
 		s = open_slot(nw, iface, addr, w->now_tsc);
-	if (s == NULL || s->n >= room)
-		return DROP_NEIGH_QUEUE_FULL;
+	if (s == NULL)
+		return m;
+	gone = make_room(nw, s, room);
 	if (s->state == SLOT_WAITING &&
 		(s->asked_tsc == 0 ||
 			w->now_tsc - s->asked_tsc > w->shared->tsc_hz / 1000 * ASK_AGAIN_MS)) {
@@ -265,7 +290,7 @@ static enum drop_reason wait(
 	s->m[s->n++] = m;
 	nw->packets[f]++;
 	w->stats.neigh_waiting = nw->packets[NEIGH_IP4] + nw->packets[NEIGH_IP6];
-	return DROP_NONE;
+	return gone;
 }
 
 static uint16_t process(
@@ -281,7 +306,6 @@ static uint16_t process(
 		struct addr addr = meta->nh_type == NH_VIA ? nh->gw : meta_dst(meta);
 		const struct neigh *e =
 			meta->neigh == NEIGH_NONE ? NULL : neigh_get(root->neigh, meta->neigh);
-		enum drop_reason reason;
 
 		if (e && e->state == NEIGH_FAILED && e->iface == meta->out_if) {
 			/* the control core limits how often it asks */
@@ -292,9 +316,9 @@ static uint16_t process(
 				m);
 			continue;
 		}
-		reason = wait(w, m, meta->out_if, &addr);
-		if (reason != DROP_NONE) {
-			meta->drop = (uint16_t)reason;
+		m = wait(w, m, meta->out_if, &addr);
+		if (m != NULL) {
+			meta_of(m)->drop = DROP_NEIGH_QUEUE_FULL;
 			rte_node_enqueue_x1(graph, node, NEXT_DROP, m);
 		}
 	}

@@ -114,6 +114,10 @@ static uint16_t problem6(const struct rte_mbuf *m, struct meta *meta, unsigned m
 	struct ip6_chain c;
 	unsigned payload, pointer;
 
+	if (meta->flags6 & META6_TINY) {
+		node_error(meta, DROP_IP6_TINY_FRAGMENT, ICMP6_PARAMETER, ICMP6_FIRST_FRAGMENT, 0);
+		return NEXT_ICMP6_ERROR;
+	}
 	if (ip6_chain_walk(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, most, &c) !=
 			IP6_CHAIN_OK ||
 		c.frag_at == 0)

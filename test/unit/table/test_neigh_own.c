@@ -359,6 +359,58 @@ static void unusable_list(void **state)
 	world_down();
 }
 
+/* RFC 4862 section 5.4.5: the duplicate is the link-local address that is made from the MAC. */
+static void off_5_4_5(void **state)
+{
+	struct prefix made[2];
+	struct addr own_ll, all = nd_all_nodes();
+	struct nd nd;
+
+	for (unsigned how = 0; how < 2; how++) {
+		up(1);
+		world_ports(&world[1]);
+		own_ll = iface_eui64(&world[1].iface[SIX].mac);
+		made[0] = six_addrs[0];
+		made[1] = (struct prefix){own_ll, 64};
+		world[1].iface[SIX].addrs = made;
+		world[1].iface[SIX].ll = own_ll;
+		neigh_db_ports(db, &world[1], now);
+		pass(8000);
+		assert_true(usable(&us));
+		/* looked for anew, and there it is */
+		neigh_db_link(db, 3, false, now);
+		neigh_db_link(db, 3, true, now);
+		nd = message(ND_NA, &own_ll, &own_ll);
+		nd.dst = all;
+		assert_int_equal(neigh_db_nd(db, SIX, &nd, now), 0);
+		assert_true(neigh_db_ip6_off(db, SIX));
+		assert_true(neigh_ip6_off(neigh_unusable(table), SIX));
+		assert_false(neigh_ip6_off(neigh_unusable(table), LAN));
+		forget();
+		nd = message(ND_NS, &host, &us);
+		nd.has_mac = true;
+		nd.mac.b[5] = 9;
+		assert_int_equal(neigh_db_nd(db, SIX, &nd, now), 0);
+		neigh_db_resolve(db, SIX, &host, now);
+		pass(20000);
+		assert_false(usable(&us)); /* it was no duplicate, but is of no use */
+		assert_int_equal(n_sent_nd, 0);
+		if (how == 0) { /* the link comes up anew */
+			neigh_db_link(db, 3, false, now);
+			neigh_db_link(db, 3, true, now);
+		} else { /* a reload gives another */
+			world_ports(&world[0]);
+			neigh_db_ports(db, &world[0], now);
+		}
+		assert_false(neigh_db_ip6_off(db, SIX));
+		assert_int_equal(own_state(&us), NEIGH_OWN_TENTATIVE);
+		pass(8000);
+		assert_true(usable(&us));
+		assert_null(atomic_load(&table->unusable));
+		world_down();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +425,7 @@ int main(void)
 		cmocka_unit_test(link_up_5_4),
 		cmocka_unit_test(reload),
 		cmocka_unit_test(unusable_list),
+		cmocka_unit_test(off_5_4_5),
 	};
 
 	eal_up();

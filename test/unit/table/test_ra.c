@@ -167,7 +167,8 @@ static void solicited_6_2_6(void **state)
 	down();
 }
 
-/* RFC 4861 section 6.2.5: the last one has a lifetime of 0; nothing follows. */
+/* RFC 4861 section 6.2.5: the last ones have a lifetime of 0: one at the daemon's end, three while
+ * it runs. */
 static void ceases_6_2_5(void **state)
 {
 	struct nd rs = solicitation();
@@ -189,14 +190,38 @@ static void ceases_6_2_5(void **state)
 	config[1].send = false;
 	ra_db_ports(db, &world[1], now);
 	assert_int_equal(n_sent, 1);
-	assert_int_equal(sent[0].ra.lifetime_s, 0);
+	memset(&world[0].iface[IF], 0xee, sizeof(world[0].iface[IF])); /* as good as freed */
+	memset(&config[0], 0xee, sizeof(config[0]));
 	ra_db_heard(db, IF, &rs, now);
 	pass(1000000);
-	assert_int_equal(n_sent, 1);
+	assert_int_equal(n_sent, 3); /* MAX_FINAL_RTR_ADVERTISEMENTS */
+	for (unsigned k = 0; k < 3; k++) {
+		assert_int_equal(sent[k].ra.lifetime_s, 0);
+		assert_int_equal(sent[k].ra.prefix[0].valid_s, 86400);
+		assert_true(k == 0 || sent_at[k] - sent_at[k - 1] >= 3000);
+	}
+	ports_of(0);
 	ra_db_ports(db, &world[0], now);
 	pass(600);
-	assert_int_equal(n_sent, 2);
-	assert_int_equal(sent[1].ra.lifetime_s, 1800);
+	assert_int_equal(n_sent, 4);
+	assert_int_equal(sent[3].ra.lifetime_s, 1800);
+	/* off and on again before all is said: the rest is not */
+	pass(60000);
+	n_sent = 0;
+	ra_db_ports(db, &world[1], now);
+	pass(100);
+	ra_db_ports(db, &world[0], now);
+	pass(10000);
+	for (unsigned k = 0; k < n_sent; k++)
+		assert_int_equal(sent[k].ra.lifetime_s, k == 0 ? 0 : 1800);
+	assert_true(n_sent > 1);
+	/* and off for good, with the interface */
+	pass(60000);
+	n_sent = 0;
+	world[1].iface[IF].flags = 0;
+	ra_db_ports(db, &world[1], now);
+	pass(100000);
+	assert_int_equal(n_sent, 3);
 	down();
 	/* never said anything: nothing to take back */
 	up();
