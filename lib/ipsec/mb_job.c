@@ -24,10 +24,10 @@ static const uint8_t *aad_of(struct mb_scratch *x, const struct mb_op *op, uint6
 {
 	rte_be32_t hi = rte_cpu_to_be_32(op->seq_hi);
 
-	*len = ESP_HDR_LEN;
+	*len = op->aad_len;
 	if (!(op->sa->flags & SA_ESN))
 		return op->aad;
-	*len += sizeof(hi);
+	*len = ESP_HDR_LEN + sizeof(hi);
 	memcpy(x->aad, op->aad, 4);
 	memcpy(x->aad + 4, &hi, 4);
 	memcpy(x->aad + 8, op->aad + 4, 4);
