@@ -38,19 +38,20 @@ static void check_unreachable(struct parse *p)
 
 	for (uint32_t i = 0; i < conf->n_rules; i++) {
 		const struct rule *r = &conf->rules[i];
+		uint32_t tunnel = r->tunnel_loose && r->tunnel == 0 ? RULE_TUNNEL_ANY : r->tunnel;
 		unsigned set = contexts(r), open = 0;
 
-		if (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY)
+		if (tunnel == 0 || tunnel == RULE_TUNNEL_ANY)
 			open |= set & ~covered[0];
-		if (r->tunnel != 0)
+		if (tunnel != 0)
 			open |= set & ~covered[1];
 		if (open == 0 && n++ == 0) {
 			first = r;
 			index = i;
 		}
-		if (match_all(r) && (r->tunnel == 0 || r->tunnel == RULE_TUNNEL_ANY))
+		if (match_all(r) && (tunnel == 0 || tunnel == RULE_TUNNEL_ANY))
 			covered[0] |= set;
-		if (match_all(r) && r->tunnel == RULE_TUNNEL_ANY)
+		if (match_all(r) && tunnel == RULE_TUNNEL_ANY)
 			covered[1] |= set;
 	}
 	if (n == 0)

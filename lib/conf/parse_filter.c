@@ -366,6 +366,8 @@ void parse_filter(struct parse *p)
 	p->n_file_rules = p->conf->n_rules;
 	if (s)
 		parse_rules(p);
+	for (uint32_t i = 0; i < p->conf->n_rules; i++)
+		p->conf->rules[i].tunnel_loose = p->conf->classic_tunnel_match_any;
 	if (p->conf->n_rules == 0 && p->errs->n_errors == errors)
 		parse_warn(p, "filter", -1, NULL, -1,
 			"there is no rule: every packet is denied (implicit deny)");

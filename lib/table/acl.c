@@ -17,10 +17,14 @@ uint32_t acl_lookup(const struct acl *a, const struct rule_packet *p)
 	uint8_t class = acl_class(a, p->proto, l4 && p->ack);
 	rte_be16_t sport = l4 ? rte_cpu_to_be_16(p->sport) : 0;
 	rte_be16_t dport = l4 ? rte_cpu_to_be_16(p->dport) : 0;
+	rte_be16_t tunnel = rte_cpu_to_be_16(p->tunnel);
 	uint32_t verdict = 0;
 
+	if (tunnel)
+		group = acl_group_tunnel(group);
 	if (ip6) {
-		struct acl_key6 key = {.class = class, .sport = sport, .dport = dport};
+		struct acl_key6 key = {
+			.class = class, .tunnel = tunnel, .sport = sport, .dport = dport};
 		const struct acl_key6 *keys[] = {&key};
 
 		memcpy(key.src, p->src.b, sizeof(key.src));
@@ -28,6 +32,7 @@ uint32_t acl_lookup(const struct acl *a, const struct rule_packet *p)
 		acl_classify6(a, group, keys, &verdict, 1);
 	} else {
 		struct acl_key key = {.class = class,
+			.tunnel = tunnel,
 			.src = p->src.w[3],
 			.dst = p->dst.w[3],
 			.sport = sport,

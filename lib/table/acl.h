@@ -3,12 +3,13 @@
  * Immutable once published; a worker reads it within one walk, found through the root pointer
  * (table/root.h). Control core code (filter test) reads it the same way. Writer: acl_write.h.
  *
- * Shape. A packet belongs to one *group*: family x direction x zone of the interface x scope
- * (routed or local) x fragment class. Each group has the rules that can match in it, in order, as
- * one rte_acl context; groups of a family with the same rules share one context; a group whose
- * first rule matches everything (or that has no rule) has no context but a constant verdict; a
- * large list has two (acl_ctx.c says why). Ports, type and code are 0 in the key of a packet that
- * has none.
+ * Shape. A packet belongs to one *group*: family x through a tunnel or not x direction x zone of
+ * the interface x scope (routed or local) x fragment class. Each group has the rules that can match
+ * in it, in order, as one rte_acl context; groups of a family with the same rules share one
+ * context; a group whose first rule matches everything (or that has no rule) has no context but a
+ * constant verdict; a large list has two (acl_ctx.c says why). Ports, type and code are 0 in the
+ * key of a packet that has none. Which tunnel it is stands in the key, and is looked at in the
+ * groups of tunnels alone, where a rule names one: a packet outside tunnels doesn't pay for them.
  */
 #pragma once
 
@@ -19,15 +20,19 @@
 #include <rte_common.h>
 #include <stdint.h>
 
-#define ACL_FAMILY_GROUPS 24
-#define ACL_GROUPS (2 * ACL_FAMILY_GROUPS) /* IPv4's, then IPv6's */
+#define ACL_TUNNEL_GROUPS 24                      /* outside tunnels; as many within */
+#define ACL_FAMILY_GROUPS (2 * ACL_TUNNEL_GROUPS) /* outside, then within */
+#define ACL_GROUPS (2 * ACL_FAMILY_GROUPS)        /* IPv4's, then IPv6's */
 #define ACL_BURST_MAX 256
 
 /* What a lookup looks at, built once per packet by the input node. 16 bytes, passed to rte_acl as
  * it is: one byte, then three groups of four bytes in network byte order. */
 struct acl_key {
-	uint8_t class;  /* acl_class(): protocol and ACK bit */
-	uint8_t pad[3]; /* zero */
+	uint8_t class; /* acl_class(): protocol and ACK bit */
+	uint8_t pad;   /* zero */
+	/* id of the tunnel it came through (inbound) or goes through (outbound), in network byte
+	 * order; 0: none. For groups of tunnels */
+	rte_be16_t tunnel;
 	rte_be32_t src, dst;
 	rte_be16_t sport, dport; /* ICMP: type and code, each as a 16-bit number */
 };
@@ -35,8 +40,9 @@ _Static_assert(sizeof(struct acl_key) == 16, "key is one vector");
 
 /* The same for IPv6: one byte, then nine groups of four. */
 struct acl_key6 {
-	uint8_t class;  /* of the protocol behind the extension headers */
-	uint8_t pad[3]; /* zero */
+	uint8_t class; /* of the protocol behind the extension headers */
+	uint8_t pad;   /* zero */
+	rte_be16_t tunnel;
 	uint8_t src[16], dst[16];
 	rte_be16_t sport, dport; /* ICMPv6: type and code, each as a 16-bit number */
 };
@@ -47,7 +53,7 @@ struct acl_verdict {
 	uint32_t counter; /* index of the rule's counter, stable over reloads */
 	uint8_t permit;
 	uint8_t log;
-	uint16_t pad;
+	uint16_t tunnel; /* outbound: the tunnel that it has to go through then; 0: none */
 };
 
 struct acl_group {
@@ -67,11 +73,19 @@ struct acl {
 	int socket;                  /* NUMA socket of the contexts */
 };
 
+/* Of a packet outside tunnels. */
 static inline unsigned acl_group_of(
 	bool ip6, unsigned dir, unsigned zone, unsigned scope, unsigned frag)
 {
 	/* dir, zone and scope are 1 or 2 (wire/rule.h), frag 0 to 2 */
-	return (((ip6 * 2 + (dir - 1)) * 2 + (zone - 1)) * 2 + (scope - 1)) * PACKET_FRAG_N + frag;
+	return ip6 * ACL_FAMILY_GROUPS +
+	       (((dir - 1) * 2 + (zone - 1)) * 2 + (scope - 1)) * PACKET_FRAG_N + frag;
+}
+
+/* The same of a packet that came, or goes, through a tunnel. group: of the one outside. */
+static inline unsigned acl_group_tunnel(unsigned group)
+{
+	return group + ACL_TUNNEL_GROUPS;
 }
 
 static inline uint8_t acl_class(const struct acl *a, uint8_t proto, bool ack)

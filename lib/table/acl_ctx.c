@@ -51,8 +51,14 @@ static const uint8_t src_first[PARTS] = {CLASS, SRC, SPORT, DPORT, DST};
 
 static const uint8_t part_bytes[PARTS] = {1, 4, 4, 2, 2}; /* of one field of it */
 
-/* A key of one family: where its parts are, and how many fields each is. */
-#define FIELDS_MAX 11
+/* A key of one family: where its parts are, and how many fields each is. Where a list names
+ * tunnels, two more fields come behind those: what is beside the tunnel in the four bytes that hold
+ * it, and the tunnel. They are tested last, where only the packets of rules that are left go. */
+#define FIELDS_MAX 13
+#define TUNNEL_OFFSET 2
+_Static_assert(offsetof(struct acl_key, tunnel) == TUNNEL_OFFSET &&
+		       offsetof(struct acl_key6, tunnel) == TUNNEL_OFFSET,
+	"behind the class");
 
 struct key_shape {
 	uint8_t fields, addr_words;
@@ -74,7 +80,7 @@ static const struct key_shape shape4 = {
 };
 
 static const struct key_shape shape6 = {
-	.fields = FIELDS_MAX,
+	.fields = 11,
 	.addr_words = 4,
 	.wide = 48,
 	.first = {[CLASS] = 0, [SRC] = 1, [DST] = 5, [SPORT] = 9, [DPORT] = 10},
@@ -87,7 +93,8 @@ static const struct key_shape shape6 = {
 
 RTE_ACL_RULE_DEF(ctx_rule, FIELDS_MAX);
 
-static struct rte_acl_config layout(const struct key_shape *shape, const uint8_t order[PARTS])
+static struct rte_acl_config layout(
+	const struct key_shape *shape, const uint8_t order[PARTS], bool tunnels)
 {
 	struct rte_acl_config c = {.num_categories = 1, .max_size = TABLE_BYTES_MAX};
 
@@ -107,6 +114,14 @@ static struct rte_acl_config layout(const struct key_shape *shape, const uint8_t
 			};
 		}
 	}
+	for (uint8_t i = 0; tunnels && i < 2; i++)
+		c.defs[c.num_fields++] = (struct rte_acl_field_def){
+			.type = RTE_ACL_FIELD_TYPE_RANGE,
+			.size = 2,
+			.field_index = (uint8_t)(shape->fields + i),
+			.input_index = sizeof(struct acl_key6) / 4, /* no other's */
+			.offset = i * TUNNEL_OFFSET,
+		};
 	return c;
 }
 
@@ -141,6 +156,9 @@ static int add_rule(
 	struct rte_acl_field *sport = &r.field[shape->first[SPORT]];
 	struct rte_acl_field *dport = &r.field[shape->first[DPORT]];
 
+	r.field[shape->fields].mask_range.u16 = UINT16_MAX;
+	r.field[shape->fields + 1].value.u16 = e->tunnel;
+	r.field[shape->fields + 1].mask_range.u16 = e->tunnel ? e->tunnel : UINT16_MAX;
 	r.field[0].value.u8 = e->class_from;
 	r.field[0].mask_range.u8 = e->class_to;
 	set_prefix(&r.field[shape->first[SRC]], m->src, m->slen, shape->addr_words);
@@ -180,6 +198,7 @@ struct part_list {
 	const struct acl_spec *spec;
 	const struct acl_entry *entry;
 	uint32_t n;
+	bool tunnels; /* some of the whole list name one */
 };
 
 static const struct key_shape *shape_of(const struct acl_spec *spec)
@@ -198,8 +217,8 @@ static int make_one(const struct part_list *list, const uint8_t *order, struct r
 	char name[RTE_ACL_NAMESIZE];
 	struct rte_acl_param param = {.name = name,
 		.socket_id = list->spec->socket,
-		.rule_size = RTE_ACL_RULE_SZ(shape->fields)};
-	struct rte_acl_config cfg = layout(shape, order);
+		.rule_size = RTE_ACL_RULE_SZ(shape->fields + (list->tunnels ? 2 : 0))};
+	struct rte_acl_config cfg = layout(shape, order, list->tunnels);
 	struct rte_acl_ctx *ctx;
 	int rc = 0;
 
@@ -243,7 +262,7 @@ static int try_sample(const struct part_list *list, const uint8_t *order)
 {
 	size_t before = acl_heap_bytes(), need;
 	struct acl_entry *entry = malloc(sizeof(entry[0]) * (list->n / TRY_STRIDE + 1));
-	struct part_list sample = {list->spec, entry, 0};
+	struct part_list sample = {list->spec, entry, 0, list->tunnels};
 	struct rte_acl_ctx *ctx = NULL;
 	uint32_t n_compiled = 0;
 	int rc;
@@ -306,8 +325,8 @@ static struct acl_entry *cut(const struct part_list *list, struct part_list part
 	/* the order doesn't matter */
 	for (uint32_t i = 0; entry != NULL && i < list->n; i++)
 		entry[by_source(list->entry[i].match, wide) ? --back : front++] = list->entry[i];
-	part[0] = (struct part_list){list->spec, entry, front};
-	part[1] = (struct part_list){list->spec, entry + back, list->n - back};
+	part[0] = (struct part_list){list->spec, entry, front, list->tunnels};
+	part[1] = (struct part_list){list->spec, entry + back, list->n - back, list->tunnels};
 	return entry;
 }
 
@@ -315,12 +334,14 @@ int acl_ctx_make(const struct acl_spec *spec, struct acl_group *group,
 	const struct acl_entry *entry, uint32_t n, struct acl_build_stats *stats, char *why,
 	size_t why_size)
 {
-	const struct part_list list = {spec, entry, n};
-	struct part_list part[2];
-	struct acl_entry *sorted = cut(&list, part);
+	struct part_list list = {spec, entry, n, false}, part[2];
+	struct acl_entry *sorted;
 	uint32_t n_compiled = 0;
 	int rc = -ENOMEM;
 
+	for (uint32_t i = 0; i < n; i++)
+		list.tunnels |= entry[i].tunnel != 0;
+	sorted = cut(&list, part);
 	if (sorted == NULL)
 		goto out;
 	if ((uint64_t)part[0].n * part[1].n <= PAIRS_MAX)

@@ -1,11 +1,12 @@
 /* The filter compiler, first half: from the rules as configured to one list of rules per group
- * (family x direction x zone x scope x fragment class), and from the protocols that rules name to
- * classes.
+ * (family x tunnel x direction x zone x scope x fragment class), and from the protocols that rules
+ * name to classes.
  *
  * Called by acl_build, on the builder thread or at boot.
  */
 #include "table/acl_parts.h"
 
+#include "table/tunnel.h"
 #include "wire/addr.h"
 
 #include <endian.h>
@@ -55,54 +56,64 @@ static bool match_all(const struct acl_match *m)
 	       m->dport[0].to == UINT16_MAX;
 }
 
-/* Whether the rule can match in the group at all. There are no tunnels yet: every packet is one of
- * tunnel 0. */
-static bool can_match(const struct rule *r, const struct acl_match *m, unsigned group)
-{
-	unsigned frag = group % PACKET_FRAG_N;
-	unsigned scope = group / PACKET_FRAG_N % 2 + 1;
-	unsigned zone = group / PACKET_FRAG_N / 2 % 2 + 1;
-	unsigned dir = group / PACKET_FRAG_N / 4 % 2 + 1;
-	unsigned family = group < ACL_FAMILY_GROUPS ? RULE_IP4 : RULE_IP6;
+/* What a group is. */
+struct kind {
+	unsigned frag, scope, zone, dir, family;
+	bool tunnel;
+};
 
-	if (!(rule_families(r) & family))
+static struct kind kind_of(unsigned group)
+{
+	return (struct kind){.frag = group % PACKET_FRAG_N,
+		.scope = group / PACKET_FRAG_N % 2 + 1,
+		.zone = group / PACKET_FRAG_N / 2 % 2 + 1,
+		.dir = group / PACKET_FRAG_N / 4 % 2 + 1,
+		.tunnel = group / ACL_TUNNEL_GROUPS % 2,
+		.family = group < ACL_FAMILY_GROUPS ? RULE_IP4 : RULE_IP6};
+}
+
+/* Whether the rule can match in the group at all. In one of tunnels, *checks says that it is about
+ * one of them: rule_tunnel_matches for whichever tunnel. */
+static bool can_match(
+	const struct rule *r, const struct acl_match *m, const struct kind *k, bool *checks)
+{
+	if (!(rule_families(r) & k->family))
 		return false;
-	if (!(r->dir & dir) || !(r->zone & zone) || !(r->scope & scope))
+	if (!(r->dir & k->dir) || !(r->zone & k->zone) || !(r->scope & k->scope))
 		return false;
 	if (m->n_sport == 0 || m->n_dport == 0)
 		return false;
-	if (r->tunnel != 0 && r->tunnel != RULE_TUNNEL_ANY)
+	if (k->frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
 		return false;
-	if (frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
+	if (!rule_frag_matches(r->frag, (uint8_t)k->frag))
 		return false;
-	switch ((enum rule_frag)r->frag) {
-	case RULE_FRAG_YES:
+	*checks = false;
+	if (!k->tunnel)
+		return rule_tunnel_matches(r, k->dir, TUNNEL_NONE);
+	if (rule_tunnel_matches(r, k->dir, r->tunnel_id == 1 ? 2 : 1)) /* another's */
 		return true;
-	case RULE_FRAG_NO:
-		return frag == PACKET_WHOLE;
-	case RULE_FRAG_ONLY:
-		return frag != PACKET_WHOLE;
-	case RULE_FRAG_HEADERS:
-		return frag != PACKET_LATER_FRAGMENT;
-	}
-	return false;
+	*checks = true;
+	return r->tunnel_id != 0 && rule_tunnel_matches(r, k->dir, r->tunnel_id);
 }
 
 /* The group's rules into list (room for n). How many more stand behind the match-all. */
 static uint32_t gather(struct acl_list *list, unsigned group, const struct rule *rules,
 	const struct acl_match *match, uint32_t n)
 {
+	struct kind kind = kind_of(group);
 	uint32_t shadowed = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (!can_match(&rules[i], &match[i], group))
+		bool checks;
+
+		if (!can_match(&rules[i], &match[i], &kind, &checks))
 			continue;
 		if (list->rest != 0)
 			shadowed++;
-		else if (match_all(&match[i]))
+		else if (match_all(&match[i]) && !checks)
 			list->rest = i + 1;
 		else
-			list->rule[list->n++] = i;
+			list->rule[list->n++] = i | (checks ? ACL_IN_TUNNEL : 0);
 	}
 	return shadowed;
 }
@@ -125,24 +136,35 @@ static uint64_t match_hash(const struct acl_match *m)
 	return h;
 }
 
+/* Two entries of a list that match the same packets. */
+static bool same_packets(
+	uint32_t a, uint32_t b, const struct rule *rules, const struct acl_match *match)
+{
+	uint32_t i = a & ~ACL_IN_TUNNEL, j = b & ~ACL_IN_TUNNEL;
+
+	return (a & ACL_IN_TUNNEL) == (b & ACL_IN_TUNNEL) &&
+	       (!(a & ACL_IN_TUNNEL) || rules[i].tunnel_id == rules[j].tunnel_id) &&
+	       memcmp(&match[i], &match[j], sizeof(match[0])) == 0;
+}
+
 /* Takes out rules that match exactly what an earlier rule of the list does. seen: 2^bits slots,
  * more than twice as many as rules. */
-static void drop_repeats(
-	struct acl_list *list, const struct acl_match *match, uint32_t *seen, unsigned bits)
+static void drop_repeats(struct acl_list *list, const struct rule *rules,
+	const struct acl_match *match, uint32_t *seen, unsigned bits)
 {
 	uint32_t mask = (1u << bits) - 1, kept = 0;
 
-	memset(seen, 0, sizeof(seen[0]) << bits);
+	memset(seen, 0xff, sizeof(seen[0]) << bits);
 	for (uint32_t i = 0; i < list->n; i++) {
-		const struct acl_match *m = &match[list->rule[i]];
-		uint32_t at = (uint32_t)match_hash(m) & mask;
+		uint32_t e = list->rule[i];
+		uint32_t at = (uint32_t)match_hash(&match[e & ~ACL_IN_TUNNEL]) & mask;
 
-		while (seen[at] != 0 && memcmp(&match[seen[at] - 1], m, sizeof(*m)) != 0)
+		while (seen[at] != UINT32_MAX && !same_packets(seen[at], e, rules, match))
 			at = (at + 1) & mask;
-		if (seen[at] != 0)
+		if (seen[at] != UINT32_MAX)
 			continue;
-		seen[at] = list->rule[i] + 1;
-		list->rule[kept++] = list->rule[i];
+		seen[at] = e;
+		list->rule[kept++] = e;
 	}
 	list->n = kept;
 }
@@ -168,7 +190,7 @@ int acl_lists_make(struct acl_list list[ACL_GROUPS], const struct rule *rules,
 			return -ENOMEM;
 		}
 		shadowed = gather(&list[g], g, rules, match, n);
-		drop_repeats(&list[g], match, seen, bits);
+		drop_repeats(&list[g], rules, match, seen, bits);
 		for (list[g].same = g - g % ACL_FAMILY_GROUPS; list[g].same < g; list[g].same++)
 			if (list[list[g].same].same == list[g].same &&
 				same_list(&list[list[g].same], &list[g]))

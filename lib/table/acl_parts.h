@@ -22,9 +22,14 @@ struct acl_match {
 };
 _Static_assert(sizeof(struct acl_match) == 56, "no padding");
 
+/* Beside a rule's index in a list: of the packets that it matches only those of its tunnel. */
+#define ACL_IN_TUNNEL (UINT32_C(1) << 31)
+_Static_assert(RULES_MAX < ACL_IN_TUNNEL, "an index and a bit");
+
 /* The rules of a group in order, as indices of rules, up to its first match-all. */
 struct acl_list {
-	uint32_t *rule; /* NULL where n is 0 or the list is that of an earlier group */
+	uint32_t *rule; /* index | ACL_IN_TUNNEL. NULL where n is 0 or the list is that of an
+			   earlier group */
 	uint32_t n;
 	uint32_t rest; /* verdict where none of them matches: the match-all's, or 0 */
 	/* the first group of the family with this very list; its own number if there is none */
@@ -52,6 +57,7 @@ struct acl_entry {
 	const struct acl_match *match;
 	uint32_t verdict;             /* from 1; of those that match the smallest holds */
 	uint8_t class_from, class_to; /* the key's first byte */
+	uint16_t tunnel;              /* the key's; 0: any */
 };
 
 /* Whose list it is. */

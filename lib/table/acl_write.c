@@ -125,9 +125,11 @@ static int make_group(const struct acl *a, unsigned g, struct acl_group *group,
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < list->n; i++) {
-		uint32_t r = list->rule[i];
+		uint32_t r = list->rule[i] & ~ACL_IN_TUNNEL;
 
 		entry[i] = (struct acl_entry){.match = &match[r], .verdict = r + 1};
+		if (list->rule[i] & ACL_IN_TUNNEL)
+			entry[i].tunnel = a->rule[r].tunnel_id;
 		set_classes(&entry[i], a, match[r].proto);
 	}
 	rc = acl_ctx_make(&spec, group, entry, list->n, stats, why, why_size);
@@ -178,6 +180,7 @@ static int make_verdicts(struct acl *a, struct acl_counters *counters, uint32_t 
 	for (uint32_t i = 0; i < a->n_rules; i++) {
 		a->verdict[i + 1].permit = a->rule[i].permit;
 		a->verdict[i + 1].log = a->rule[i].log;
+		a->verdict[i + 1].tunnel = rule_directs(&a->rule[i]);
 	}
 	rc = acl_counters_take(counters, a->rule, a->n_rules, a->verdict, fresh, n_fresh);
 	if (rc == -ENOSPC)

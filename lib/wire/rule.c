@@ -54,7 +54,8 @@ bool rule_same(const struct rule *a, const struct rule *b)
 	       a->sport.value == b->sport.value && a->dport.op == b->dport.op &&
 	       a->dport.value == b->dport.value && a->zone == b->zone && a->scope == b->scope &&
 	       a->dir == b->dir && a->frag == b->frag && a->permit == b->permit &&
-	       a->log == b->log && a->tunnel == b->tunnel;
+	       a->log == b->log && a->tunnel == b->tunnel && a->tunnel_id == b->tunnel_id &&
+	       a->tunnel_loose == b->tunnel_loose;
 }
 
 uint64_t rule_hash(const struct rule *r)
@@ -71,6 +72,7 @@ uint64_t rule_hash(const struct rule *r)
 		(uint64_t)r->tunnel << 32 | (uint32_t)r->zone << 16 | (uint32_t)r->scope << 12 |
 			(uint32_t)r->dir << 8 | (uint32_t)r->frag << 4 | (uint32_t)r->permit << 1 |
 			(uint32_t)r->log,
+		(uint64_t)r->tunnel_id << 1 | r->tunnel_loose,
 	};
 	uint64_t h = 0x9e3779b97f4a7c15;
 
@@ -134,17 +136,19 @@ char *rule_format(const struct rule *r, char *buf, size_t size)
 	static const char *const zone[] = {"none", "secure", "nonsecure", "both"};
 	static const char *const scope[] = {"none", "route", "local", "both"};
 	static const char *const dir[] = {"none", "inbound", "outbound", "both"};
-	static const char *const frag[] = {"yes", "no", "only", "headers"};
+	static const char *const frag[] = {"yes", "no", "only", "headers", "later"};
 	char src[PREFIX_TEXT], dst[PREFIX_TEXT], proto[8], tunnel[16] = "";
 
-	if (r->tunnel != RULE_TUNNEL_ANY)
+	if (r->tunnel > UINT16_MAX && r->tunnel != RULE_TUNNEL_ANY)
+		strcpy(tunnel, " t=named"); /* it has no number */
+	else if (r->tunnel != RULE_TUNNEL_ANY)
 		snprintf(tunnel, sizeof(tunnel), " t=%u", r->tunnel);
 	snprintf(buf, size, "%s %s %s %s %s %u %s %u %s %s %s l=%s f=%s%s",
 		r->permit ? "permit" : "deny", prefix_text(r, &r->src, src),
 		prefix_text(r, &r->dst, dst), rule_proto_name(r->proto, proto), op[r->sport.op],
 		r->sport.value, op[r->dport.op], r->dport.value, zone[r->zone & 3],
-		scope[r->scope & 3], dir[r->dir & 3], r->log ? "yes" : "no", frag[r->frag & 3],
-		tunnel);
+		scope[r->scope & 3], dir[r->dir & 3], r->log ? "yes" : "no",
+		frag[r->frag <= RULE_FRAG_LATER ? r->frag : 0], tunnel);
 	return buf;
 }
 
@@ -159,7 +163,7 @@ static bool port_matches(struct rule_port port, uint16_t value)
 	return false;
 }
 
-static bool frag_matches(uint8_t rule, uint8_t packet)
+bool rule_frag_matches(uint8_t rule, uint8_t packet)
 {
 	switch ((enum rule_frag)rule) {
 	case RULE_FRAG_YES:
@@ -170,6 +174,8 @@ static bool frag_matches(uint8_t rule, uint8_t packet)
 		return packet != PACKET_WHOLE;
 	case RULE_FRAG_HEADERS:
 		return packet != PACKET_LATER_FRAGMENT;
+	case RULE_FRAG_LATER:
+		return packet == PACKET_LATER_FRAGMENT;
 	}
 	return false;
 }
@@ -178,13 +184,13 @@ bool rule_matches(const struct rule *r, const struct rule_packet *p)
 {
 	if (!(r->zone & p->zone) || !(r->scope & p->scope) || !(r->dir & p->dir))
 		return false;
-	if (!frag_matches(r->frag, p->frag))
+	if (!rule_frag_matches(r->frag, p->frag))
 		return false;
 	if (p->frag == PACKET_LATER_FRAGMENT && rule_needs_l4(r))
 		return false;
 	if (!r->any_addr && (!prefix_holds(&r->src, &p->src) || !prefix_holds(&r->dst, &p->dst)))
 		return false;
-	if (r->tunnel != RULE_TUNNEL_ANY && r->tunnel != p->tunnel)
+	if (!rule_tunnel_matches(r, p->dir, p->tunnel))
 		return false;
 	if (r->proto == RULE_PROTO_TCP_ACK ? p->proto != 6 || !p->ack
 					   : r->proto != RULE_PROTO_ALL && r->proto != p->proto)

@@ -36,6 +36,7 @@ enum rule_frag {
 	RULE_FRAG_NO,      /* unfragmented packets only */
 	RULE_FRAG_ONLY,    /* fragments and their headers only */
 	RULE_FRAG_HEADERS, /* fragment headers (first fragments) and unfragmented packets */
+	RULE_FRAG_LATER,   /* later fragments alone: of generated rules, no text says it */
 };
 
 /* Bit sets, so that "both" is both bits. */
@@ -57,15 +58,22 @@ struct rule {
 	bool any_addr;          /* any addresses of either family: src and dst say nothing */
 	uint16_t proto;         /* IP protocol 0 to 255, or enum rule_proto_special */
 	struct rule_port sport, dport;
-	uint8_t zone;     /* RULE_SECURE | RULE_NONSECURE */
-	uint8_t scope;    /* RULE_ROUTE | RULE_LOCAL */
-	uint8_t dir;      /* RULE_IN | RULE_OUT */
-	uint8_t frag;     /* enum rule_frag */
-	bool permit;      /* else deny */
-	bool log;         /* l=yes */
-	uint32_t tunnel;  /* t=: 0 is outside tunnels only, RULE_TUNNEL_ANY either */
-	uint32_t line;    /* from 1, in file */
-	const char *file; /* as the user named it; owned by whoever owns the list of rules */
+	uint8_t zone;  /* RULE_SECURE | RULE_NONSECURE */
+	uint8_t scope; /* RULE_ROUTE | RULE_LOCAL */
+	uint8_t dir;   /* RULE_IN | RULE_OUT */
+	uint8_t frag;  /* enum rule_frag */
+	bool permit;   /* else deny */
+	bool log;      /* l=yes */
+	/* t=: 0 is outside tunnels only, RULE_TUNNEL_ANY either; else as conf names a tunnel: by
+	 * its number, or above 65535 where it has none */
+	uint32_t tunnel;
+	/* the id of that tunnel, which is what packets have; set by who knows the ids (app). 0: it
+	 * is not there, and the rule matches nothing */
+	uint16_t tunnel_id;
+	bool tunnel_loose; /* classic-tunnel-match = "any" */
+	bool generated;    /* not the user's: file is the name of the tunnel that it is for */
+	uint32_t line;     /* from 1, in file */
+	const char *file;  /* as the user named it; owned by whoever owns the list of rules */
 };
 
 /* The ports (or ICMP types) that (op, value) admits, as up to two closed ranges in ascending order.
@@ -131,8 +139,31 @@ struct rule_packet {
 	uint8_t zone;          /* RULE_SECURE or RULE_NONSECURE */
 	uint8_t scope;         /* RULE_ROUTE or RULE_LOCAL */
 	uint8_t dir;           /* RULE_IN or RULE_OUT */
-	uint32_t tunnel;       /* 0: outside tunnels */
+	/* id of the tunnel that it came through (inbound), or that it goes through (outbound; by
+	 * policy or route, before the filter); 0: none */
+	uint16_t tunnel;
 };
+
+/* Whether t= of the rule admits a packet of that tunnel. Inbound, t=N is what came through N.
+ * Outbound, it is what goes through N and what goes through none yet, which the rule then directs
+ * there (rule_directs). Loose: inbound t= says nothing, and t=0 says nothing anywhere. */
+static inline bool rule_tunnel_matches(const struct rule *r, unsigned dir, uint16_t tunnel)
+{
+	if (r->tunnel == RULE_TUNNEL_ANY || (r->tunnel_loose && (dir == RULE_IN || r->tunnel == 0)))
+		return true;
+	if (r->tunnel == 0)
+		return tunnel == 0;
+	return r->tunnel_id != 0 && (tunnel == r->tunnel_id || (tunnel == 0 && dir == RULE_OUT));
+}
+
+/* The tunnel that an outbound packet goes through because this rule matched; 0: none. */
+static inline uint16_t rule_directs(const struct rule *r)
+{
+	return r->permit && r->tunnel != 0 && r->tunnel != RULE_TUNNEL_ANY ? r->tunnel_id : 0;
+}
+
+/* Whether f= of a rule admits packets of that class of fragment (enum rule_packet_frag). */
+bool rule_frag_matches(uint8_t rule, uint8_t packet);
 
 /* Whether this one rule matches the packet: the meaning of a rule, in one plain function. The
  * compiled table is held against a walk with it; nothing fast is built on it. */

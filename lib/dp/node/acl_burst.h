@@ -34,14 +34,14 @@ static __rte_noinline void acl_burst_mixed(
 	void *member[WALK_PACKETS_MAX];
 	uint16_t at[WALK_PACKETS_MAX];
 	uint32_t found[WALK_PACKETS_MAX];
-	uint64_t done = 0;
+	uint64_t done[2] = {0};
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned members = 0;
 
-		if (done & UINT64_C(1) << group[i])
+		if (done[group[i] / 64] >> group[i] % 64 & 1)
 			continue;
-		done |= UINT64_C(1) << group[i];
+		done[group[i] / 64] |= UINT64_C(1) << group[i] % 64;
 		for (unsigned j = i; j < n; j++) {
 			if (group[j] != group[i])
 				continue;
@@ -53,7 +53,7 @@ static __rte_noinline void acl_burst_mixed(
 			verdict[at[j]] = found[j];
 	}
 }
-_Static_assert(ACL_GROUPS <= 64, "done has a bit per group");
+_Static_assert(ACL_GROUPS <= 128, "done has a bit per group");
 
 /* Verdicts of n packets, packet i in group[i]. */
 static inline void acl_burst(

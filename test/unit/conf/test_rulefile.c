@@ -415,7 +415,8 @@ static void there_and_back(void **state)
 			.frag = (uint8_t)(rand_r(&seed) % 4),
 			.permit = rand_r(&seed) & 1,
 			.log = rand_r(&seed) & 1,
-			.tunnel = rand_r(&seed) & 1 ? RULE_TUNNEL_ANY : (uint32_t)rand_r(&seed)};
+			.tunnel = rand_r(&seed) & 1 ? RULE_TUNNEL_ANY
+						    : (uint32_t)rand_r(&seed) % 65536};
 		char buf[RULE_STRLEN];
 
 		draw_addresses(&r, &seed);

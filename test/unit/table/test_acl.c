@@ -283,10 +283,101 @@ static void test_never(void **state)
 	assert_int_equal(ask(a, packet(17, 0)), 0);
 	acl_free(a);
 	r = any_rule();
-	r.tunnel = 3; /* there are none yet */
+	r.tunnel = 3; /* it is not there */
 	a = build(&r, 1);
 	assert_non_null(a);
 	assert_int_equal(ask(a, packet(17, 0)), 0);
+	acl_free(a);
+}
+
+static unsigned tunnel_group(unsigned dir)
+{
+	return acl_group_tunnel(acl_group_of(false, dir, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE));
+}
+
+/* t=: what came through a tunnel, what goes through one, and what the filter sends through it. */
+static void test_tunnels(void **state)
+{
+	struct rule r[] = {any_rule(), any_rule(), any_rule(), any_rule()};
+	struct rule_packet p = packet(17, 53);
+	struct acl *a;
+
+	r[0].tunnel = 500;
+	r[0].tunnel_id = 1;
+	r[0].permit = true;
+	r[1].tunnel = 65536; /* has no number */
+	r[1].tunnel_id = 2;
+	r[1].permit = false;
+	r[2].tunnel = 0;
+	r[2].permit = true;
+	a = build(r, 4);
+	assert_non_null(a);
+	assert_int_equal(a->verdict[1].tunnel, 1);
+	assert_int_equal(a->verdict[2].tunnel, 0); /* denies */
+	assert_int_equal(a->verdict[3].tunnel, 0);
+	p.dir = RULE_IN;
+	assert_int_equal(ask(a, p), 3);
+	p.tunnel = 1;
+	assert_int_equal(ask(a, p), 1);
+	p.tunnel = 2;
+	assert_int_equal(ask(a, p), 2);
+	p.tunnel = 3;
+	assert_int_equal(ask(a, p), 4);
+	p.dir = RULE_OUT;
+	assert_int_equal(ask(a, p), 4);
+	p.tunnel = 2;
+	assert_int_equal(ask(a, p), 2);
+	p.tunnel = 1;
+	assert_int_equal(ask(a, p), 1);
+	p.tunnel = 0; /* goes through none yet */
+	assert_int_equal(ask(a, p), 1);
+	/* the same rules for the same reasons in both directions, within tunnels */
+	assert_int_equal(a->group[tunnel_group(RULE_IN)].id, a->group[tunnel_group(RULE_OUT)].id);
+	acl_free(a);
+}
+
+/* classic-tunnel-match = "any": inbound t= says nothing; outbound it still directs. */
+static void test_tunnels_loose(void **state)
+{
+	struct rule r[] = {proto_rule(17), any_rule()};
+	struct rule_packet p = packet(17, 53);
+	struct acl *a;
+
+	r[0].tunnel = 500;
+	r[0].tunnel_id = 1;
+	r[1].tunnel = 0;
+	r[0].tunnel_loose = r[1].tunnel_loose = true;
+	a = build(r, 2);
+	assert_non_null(a);
+	p.dir = RULE_IN;
+	assert_int_equal(ask(a, p), 1);
+	p.tunnel = 7;
+	assert_int_equal(ask(a, p), 1);
+	p.dir = RULE_OUT;
+	assert_int_equal(ask(a, p), 2);
+	/* so the inbound answer is not the outbound one */
+	assert_int_not_equal(
+		a->group[tunnel_group(RULE_IN)].id, a->group[tunnel_group(RULE_OUT)].id);
+	acl_free(a);
+}
+
+/* A list that names no tunnel has one table for packets of all; one of t=0 has none for those in
+ * tunnels, which it denies. */
+static void test_tunnels_cost(void **state)
+{
+	struct rule r[] = {proto_rule(17), proto_rule(6)};
+	struct acl *a = build(r, 2);
+
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 1);
+	assert_int_equal(a->group[tunnel_group(RULE_IN)].id, a->group[0].id);
+	acl_free(a);
+	r[0].tunnel = r[1].tunnel = 0;
+	a = build(r, 2);
+	assert_non_null(a);
+	assert_int_equal(stats.n_contexts, 1);
+	assert_null(a->group[tunnel_group(RULE_IN)].ctx);
+	assert_int_equal(a->group[tunnel_group(RULE_IN)].constant, 0);
 	acl_free(a);
 }
 
@@ -716,6 +807,9 @@ int main(void)
 		cmocka_unit_test(test_operators),
 		cmocka_unit_test(test_neq_twice),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_tunnels_loose),
+		cmocka_unit_test(test_tunnels_cost),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_ack),

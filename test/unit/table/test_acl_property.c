@@ -55,6 +55,8 @@ struct style {
 	uint8_t ip6;    /* of 4 rules so many are of IPv6 */
 	bool any_proto; /* 0 to 255 instead of the usual ones */
 	bool plain;     /* every rule in every group */
+	uint16_t tunnels;
+	bool loose; /* classic-tunnel-match = "any" */
 };
 
 static struct style draw_style(void)
@@ -68,6 +70,8 @@ static struct style draw_style(void)
 		.ip6 = (uint8_t)below(5),
 		.any_proto = chance(6),
 		.plain = chance(3),
+		.tunnels = (uint16_t)(1 + below(chance(2) ? 3 : 60000)),
+		.loose = chance(4),
 	};
 }
 
@@ -153,9 +157,12 @@ static struct rule draw_rule(const struct style *s)
 		r.scope = (uint8_t)(1 + below(3));
 		r.dir = (uint8_t)(1 + below(3));
 		r.frag = (uint8_t)below(4);
-		if (chance(10))
-			r.tunnel = 1 + below(3);
+		if (chance(3)) { /* a number, and an id that is another; now and then none */
+			r.tunnel = 1 + below(s->tunnels);
+			r.tunnel_id = (uint16_t)(chance(20) ? 0 : r.tunnel * 3 - 2);
+		}
 	}
+	r.tunnel_loose = s->loose;
 	return r;
 }
 
@@ -249,9 +256,9 @@ static void mismatch(
 	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
 
 	printf("POSTERN_SEED=%" PRIu64 "\npacket: %s > %s proto %u ack %u ports %u %u frag %u "
-	       "zone %u scope %u dir %u\n",
+	       "zone %u scope %u dir %u tunnel %u\n",
 		seed, addr_format(&p->src, src), addr_format(&p->dst, dst), p->proto, p->ack,
-		p->sport, p->dport, p->frag, p->zone, p->scope, p->dir);
+		p->sport, p->dport, p->frag, p->zone, p->scope, p->dir, p->tunnel);
 	show_rule("compiled", rules, got);
 	show_rule("walk", rules, expected);
 	fail_msg("the compiled filter and the walk disagree");
@@ -259,6 +266,7 @@ static void mismatch(
 
 static struct acl_memo *memo;             /* over all lists, as a worker's */
 static unsigned matched[2], two_parts[2]; /* packets that some rule decided; large lists */
+static unsigned by_tunnel[2];             /* ... one that names their tunnel */
 
 /* The verdicts of a burst: looked up, learnt, remembered. */
 struct verdicts {
@@ -274,6 +282,7 @@ static void ask4(const struct acl *a, unsigned group, const struct rule_packet *
 	for (unsigned i = 0; i < n; i++) {
 		key[i] = (struct acl_key){
 			.class = acl_class(a, p[i].proto, p[i].ack),
+			.tunnel = rte_cpu_to_be_16(p[i].tunnel),
 			.src = rte_cpu_to_be_32(addr_to4(&p[i].src)),
 			.dst = rte_cpu_to_be_32(addr_to4(&p[i].dst)),
 			.sport = rte_cpu_to_be_16(p[i].sport),
@@ -295,6 +304,7 @@ static void ask6(const struct acl *a, unsigned group, const struct rule_packet *
 	for (unsigned i = 0; i < n; i++) {
 		key[i] = (struct acl_key6){
 			.class = acl_class(a, p[i].proto, p[i].ack),
+			.tunnel = rte_cpu_to_be_16(p[i].tunnel),
 			.sport = rte_cpu_to_be_16(p[i].sport),
 			.dport = rte_cpu_to_be_16(p[i].dport),
 		};
@@ -316,7 +326,9 @@ static unsigned compare_burst(
 	unsigned n = 1 + below(chance(3) ? 40 : ACL_BURST_MAX);
 	uint8_t dir = (uint8_t)(1 + below(2)), zone = (uint8_t)(1 + below(2));
 	uint8_t scope = (uint8_t)(1 + below(2)), frag = (uint8_t)below(PACKET_FRAG_N);
-	struct rule anything = {0};
+	unsigned group = acl_group_of(ip6, dir, zone, scope, frag);
+	struct rule anything = {.tunnel_id = 3};
+	bool tunnel = chance(2);
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct rule *near_to = &anything;
@@ -331,13 +343,21 @@ static unsigned compare_burst(
 		p[i].zone = zone;
 		p[i].scope = scope;
 		p[i].frag = frag;
+		if (tunnel) { /* the rule's, or one beside it */
+			p[i].tunnel = (uint16_t)(near_to->tunnel_id + (chance(8) ? 1 : 0));
+			if (p[i].tunnel == 0)
+				p[i].tunnel = 3;
+		}
 		make_true(&p[i]);
 	}
-	(ip6 ? ask6 : ask4)(a, acl_group_of(ip6, dir, zone, scope, frag), p, n, &v);
+	if (tunnel)
+		group = acl_group_tunnel(group);
+	(ip6 ? ask6 : ask4)(a, group, p, n, &v);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t expected = acl_walk(rules, n_rules, &p[i]);
 
 		matched[ip6] += expected != 0;
+		by_tunnel[ip6] += tunnel && expected != 0 && rules[expected - 1].tunnel_id != 0;
 		if (v.out[i] != expected)
 			mismatch(rules, &p[i], v.out[i], expected);
 		if (v.known[0][i] != expected || v.known[1][i] != expected)
@@ -395,8 +415,9 @@ static void test_property(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		printf("seed %" PRIu64
 		       ", IPv%u: %u lists, %u packets agree, %u by a rule; %u tables in "
-		       "two parts\n",
-			seed, i ? 6 : 4, lists, total[i], matched[i], two_parts[i]);
+		       "two parts; %u by a rule of their tunnel\n",
+			seed, i ? 6 : 4, lists, total[i], matched[i], two_parts[i], by_tunnel[i]);
+		assert_true(by_tunnel[i] > total[i] / 100);
 		assert_true(two_parts[i] > 0);
 		assert_true(matched[i] > total[i] / 4);
 	}

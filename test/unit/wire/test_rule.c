@@ -157,9 +157,41 @@ static void tunnels(void **state)
 {
 	CHECK(true, r.tunnel = 0, );
 	CHECK(false, r.tunnel = 0, p.tunnel = 3);
-	CHECK(true, r.tunnel = 3, p.tunnel = 3);
-	CHECK(false, r.tunnel = 3, );
+	CHECK(true, (r.tunnel = 9, r.tunnel_id = 3), p.tunnel = 3);
+	CHECK(false, (r.tunnel = 9, r.tunnel_id = 3), p.tunnel = 9);
+	CHECK(false, (r.tunnel = 9, r.tunnel_id = 3), );
 	CHECK(true, r.tunnel = RULE_TUNNEL_ANY, p.tunnel = 3);
+	CHECK(true, r.tunnel = RULE_TUNNEL_ANY, );
+	/* outbound, what goes through no tunnel yet goes through this one */
+	CHECK(true, (r.tunnel = 9, r.tunnel_id = 3), (p.dir = RULE_OUT, p.tunnel = 3));
+	CHECK(true, (r.tunnel = 9, r.tunnel_id = 3), p.dir = RULE_OUT);
+	CHECK(false, (r.tunnel = 9, r.tunnel_id = 3), (p.dir = RULE_OUT, p.tunnel = 4));
+	CHECK(false, r.tunnel = 0, (p.dir = RULE_OUT, p.tunnel = 4));
+	/* a tunnel that is not there */
+	CHECK(false, r.tunnel = 9, );
+	CHECK(false, r.tunnel = 9, p.dir = RULE_OUT);
+	/* classic-tunnel-match = "any" */
+	CHECK(true, (r.tunnel = 0, r.tunnel_loose = true), p.tunnel = 3);
+	CHECK(true, (r.tunnel = 0, r.tunnel_loose = true), (p.dir = RULE_OUT, p.tunnel = 3));
+	CHECK(true, (r.tunnel = 9, r.tunnel_id = 3, r.tunnel_loose = true), p.tunnel = 4);
+	CHECK(true, (r.tunnel = 9, r.tunnel_id = 3, r.tunnel_loose = true), );
+	CHECK(false, (r.tunnel = 9, r.tunnel_id = 3, r.tunnel_loose = true),
+		(p.dir = RULE_OUT, p.tunnel = 4));
+}
+
+static void directs(void **state)
+{
+	struct rule r = all;
+
+	r.permit = true;
+	assert_int_equal(rule_directs(&r), 0);
+	r.tunnel = 0;
+	assert_int_equal(rule_directs(&r), 0);
+	r.tunnel = 9;
+	r.tunnel_id = 3;
+	assert_int_equal(rule_directs(&r), 3);
+	r.permit = false;
+	assert_int_equal(rule_directs(&r), 0);
 }
 
 static void fragments(void **state)
@@ -255,6 +287,8 @@ static void sameness(void **state)
 	DIFFERS(r.permit = true);
 	DIFFERS(r.log = true);
 	DIFFERS(r.tunnel = 0);
+	DIFFERS(r.tunnel_id = 1);
+	DIFFERS(r.tunnel_loose = true);
 }
 
 static void text(void **state)
@@ -285,13 +319,16 @@ static void text(void **state)
 		.frag = RULE_FRAG_HEADERS,
 		.permit = true,
 		.log = true,
-		.tunnel = UINT32_MAX - 1};
+		.tunnel = 65535};
 	rule_format(&r, buf, sizeof(buf));
 	assert_string_equal(buf,
 		"permit 255.255.255.255 255.255.255.255 255.255.255.255 255.255.255.255 tcp/ack "
 		"neq "
-		"65535 ge 65535 nonsecure local outbound l=yes f=headers t=4294967294");
+		"65535 ge 65535 nonsecure local outbound l=yes f=headers t=65535");
 	assert_string_equal(rule_format(&r, small, sizeof(small)), "permit 25");
+	r.tunnel = 65536;
+	r.frag = RULE_FRAG_LATER;
+	assert_non_null(strstr(rule_format(&r, buf, sizeof(buf)), " f=later t=named"));
 }
 
 int main(void)
@@ -304,6 +341,7 @@ int main(void)
 		cmocka_unit_test(operators),
 		cmocka_unit_test(contexts),
 		cmocka_unit_test(tunnels),
+		cmocka_unit_test(directs),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(sameness),
