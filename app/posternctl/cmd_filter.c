@@ -23,8 +23,14 @@ static void page(void *arg, json_t *result)
 		table_cell(s->table, "%s", number ? print_count(number) : "-");
 		table_cell(s->table, "%s", print_count(get_int(r, "packets")));
 		table_cell(s->table, "%s", print_bytes(get_int(r, "bytes")));
-		table_cell(s->table, "%s", get_text(r, "text"));
-		if (number)
+		if (json_is_string(json_object_get(r, "tunnel")))
+			table_cell(s->table, "%s (tunnel %s)", get_text(r, "text"),
+				get_text(r, "tunnel"));
+		else
+			table_cell(s->table, "%s", get_text(r, "text"));
+		if (json_is_true(json_object_get(r, "generated")))
+			table_cell(s->table, "generated, tunnel %s", get_text(r, "file"));
+		else if (number)
 			table_cell(s->table, "%s:%lld", get_text(r, "file"),
 				(long long)get_int(r, "line"));
 		else

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-static json_t *rule_json(const struct ctl_env *env, const struct acl *acl, uint32_t verdict)
+static json_t *rule_json(const struct ctl_env *env, const struct root *root, uint32_t verdict)
 {
+	const struct acl *acl = root->acl;
 	json_t *rule = api_rule(acl, verdict);
 	struct rule_counter c = {0};
 
@@ -14,7 +15,11 @@ static json_t *rule_json(const struct ctl_env *env, const struct acl *acl, uint3
 		c = api_rule_count(env, acl->verdict[verdict].counter);
 	json_object_set_new(rule, "packets", api_u64(c.packets));
 	json_object_set_new(rule, "bytes", api_u64(c.bytes));
-	json_object_set_new(rule, "generated", json_false());
+	json_object_set_new(
+		rule, "generated", json_boolean(verdict > 0 && acl->rule[verdict - 1].generated));
+	if (verdict > 0 && acl->rule[verdict - 1].tunnel_id != TUNNEL_NONE)
+		json_object_set_new(
+			rule, "tunnel", api_tunnel_name(root, acl->rule[verdict - 1].tunnel_id));
 	return rule;
 }
 
@@ -40,7 +45,7 @@ static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 		return NULL;
 	for (size_t i = page.offset; i < page.total && api_page_room(&page); i++) {
 		uint32_t verdict = i < root->acl->n_rules ? (uint32_t)i + 1 : 0;
-		json_t *rule = rule_json(env, root->acl, verdict);
+		json_t *rule = rule_json(env, root, verdict);
 
 		api_page_add(&page, rule, 240 + json_string_length(json_object_get(rule, "file")));
 	}

@@ -7,6 +7,7 @@
 
 #include "table/port.h"
 #include "wire/addr.h"
+#include "wire/rule.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,3 +46,9 @@ struct tunnel {
 	struct addr local, remote;          /* outer addresses, of one family */
 	char name[TUNNEL_NAME_MAX];
 };
+
+#define TUNNEL_RULES_MAX 4
+/* The filter rules that let through what carries the tunnel: ESP, AH or UDP between its ends, in
+ * and out, for this box. To be put before the user's, so that a configured tunnel opens its own
+ * way; marked as generated, file is t->name. Returns how many. */
+unsigned tunnel_rules(const struct tunnel *t, struct rule rule[TUNNEL_RULES_MAX]);

@@ -6,6 +6,7 @@
 
 #include "table/acl_memo.h"
 #include "table/acl_write.h"
+#include "table/tunnel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -378,6 +379,107 @@ static void test_tunnels_cost(void **state)
 	assert_int_equal(stats.n_contexts, 1);
 	assert_null(a->group[tunnel_group(RULE_IN)].ctx);
 	assert_int_equal(a->group[tunnel_group(RULE_IN)].constant, 0);
+	acl_free(a);
+}
+
+static struct rule_packet outer(const char *src, const char *dst, uint8_t dir, uint8_t proto)
+{
+	struct rule_packet p = {
+		.proto = proto, .zone = RULE_NONSECURE, .scope = RULE_LOCAL, .dir = dir};
+
+	assert_int_equal(addr_parse(src, &p.src), 0);
+	assert_int_equal(addr_parse(dst, &p.dst), 0);
+	return p;
+}
+
+static struct tunnel a_tunnel(uint8_t flags)
+{
+	struct tunnel t = {.id = 3,
+		.flags = TUNNEL_UP | flags,
+		.local = addr_of4(0xc0000201),
+		.remote = addr_of4(0xc6336402),
+		.local_port = RTE_BE16(4500),
+		.remote_port = RTE_BE16(4501),
+		.name = "west"};
+
+	return t;
+}
+
+/* A tunnel opens its own way, and no other. */
+static void test_generated(void **state)
+{
+	struct tunnel t = a_tunnel(TUNNEL_ESP | TUNNEL_AH);
+	struct rule r[TUNNEL_RULES_MAX];
+	struct rule_packet p = outer("198.51.100.2", "192.0.2.1", RULE_IN, 50);
+	struct acl *a;
+
+	assert_int_equal(tunnel_rules(&t, r), 4);
+	a = build(r, 4);
+	assert_non_null(a);
+	assert_true(a->rule[0].generated);
+	assert_string_equal(a->rule[0].file, "west");
+	assert_int_not_equal(ask(a, p), 0);
+	p.proto = 51;
+	assert_int_not_equal(ask(a, p), 0);
+	p.frag = PACKET_LATER_FRAGMENT;
+	assert_int_not_equal(ask(a, p), 0);
+	p.frag = PACKET_WHOLE;
+	p.proto = 17;
+	assert_int_equal(ask(a, p), 0);
+	p.proto = 50;
+	p.scope = RULE_ROUTE;
+	assert_int_equal(ask(a, p), 0);
+	assert_int_equal(ask(a, outer("198.51.100.3", "192.0.2.1", RULE_IN, 50)), 0);
+	assert_int_equal(ask(a, outer("198.51.100.2", "192.0.2.2", RULE_IN, 50)), 0);
+	assert_int_equal(ask(a, outer("198.51.100.2", "192.0.2.1", RULE_OUT, 50)), 0);
+	assert_int_not_equal(ask(a, outer("192.0.2.1", "198.51.100.2", RULE_OUT, 50)), 0);
+	acl_free(a);
+	t = a_tunnel(TUNNEL_AH);
+	assert_int_equal(tunnel_rules(&t, r), 2);
+	assert_int_equal(r[0].proto, 51);
+	t.flags = 0;
+	assert_int_equal(tunnel_rules(&t, r), 0);
+}
+
+/* RFC 3948: in UDP, whole or in fragments; from anywhere where the other end may move. */
+static void test_generated_encap(void **state)
+{
+	struct tunnel t = a_tunnel(TUNNEL_ESP | TUNNEL_ENCAP);
+	struct rule r[TUNNEL_RULES_MAX];
+	struct rule_packet in = outer("198.51.100.2", "192.0.2.1", RULE_IN, 17), later, other;
+	struct rule_packet out = outer("192.0.2.1", "198.51.100.2", RULE_OUT, 17);
+	unsigned n = tunnel_rules(&t, r);
+	struct acl *a = build(r, n);
+
+	in.sport = out.dport = 4501;
+	in.dport = out.sport = 4500;
+	later = in;
+	later.frag = PACKET_LATER_FRAGMENT;
+	later.sport = later.dport = 0;
+	assert_non_null(a);
+	assert_int_not_equal(ask(a, in), 0);
+	assert_int_not_equal(ask(a, out), 0);
+	assert_int_not_equal(ask(a, later), 0);
+	other = in;
+	other.dport = 500;
+	assert_int_equal(ask(a, other), 0);
+	other.frag = PACKET_FIRST_FRAGMENT;
+	assert_int_equal(ask(a, other), 0);
+	other = in;
+	other.sport = 4500;
+	assert_int_equal(ask(a, other), 0);
+	in.frag = PACKET_FIRST_FRAGMENT;
+	assert_int_not_equal(ask(a, in), 0);
+	acl_free(a);
+	t.flags |= TUNNEL_FOLLOW;
+	n = tunnel_rules(&t, r);
+	a = build(r, n);
+	assert_non_null(a);
+	assert_int_equal(addr_parse("203.0.113.77", &in.src), 0);
+	in.sport = 60000;
+	assert_int_not_equal(ask(a, in), 0);
+	in.dport = 500;
+	assert_int_equal(ask(a, in), 0);
 	acl_free(a);
 }
 
@@ -810,6 +912,8 @@ int main(void)
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_tunnels_loose),
 		cmocka_unit_test(test_tunnels_cost),
+		cmocka_unit_test(test_generated),
+		cmocka_unit_test(test_generated_encap),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_ack),
