@@ -107,7 +107,8 @@ static bool mute6(uint8_t *ip, unsigned head, bool out)
 	uint8_t kind = ip[IP6_AT_NEXT_HEADER];
 	unsigned at = IP6_HDR;
 
-	memcpy(ip, "\x60\0\0\0", 4);    /* DSCP, ECN, flow label */
+	ip[0] &= 0xf0; /* DSCP, ECN, flow label */
+	memset(ip + 1, 0, 3);
 	ip[IP6_AT_NEXT_HEADER + 1] = 0; /* hop limit */
 	while (at < head) {
 		uint8_t *hdr = ip + at;
