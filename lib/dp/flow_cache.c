@@ -88,19 +88,18 @@ void flow_cache_learn(struct worker *w, const struct meta *meta)
 	if (meta->flags & META_IP6) {
 		struct flow6 e = {.way = way}, *to;
 
-		memcpy(e.key, meta->key6.src, 32);
-		e.key[4] = flow_rest(ports_of(meta, meta->key6.sport, meta->key6.dport),
+		e.key[0] = flow_rest(ports_of(meta, meta->key6.sport, meta->key6.dport),
 			meta->proto, ack, meta->in_if);
+		memcpy(e.key + 1, meta->key6.src, 32);
 		to = place(c->set6[flow6_set(e.key)], sizeof(e), e.key, sizeof(e.key), c->serial);
 		*to = e;
 	} else {
 		struct flow4 e = {.way = way}, *to;
 
-		memcpy(e.key, &meta->key.src, 8);
-		e.key[1] = flow_rest(ports_of(meta, meta->key.sport, meta->key.dport), meta->proto,
+		e.key[0] = flow_rest(ports_of(meta, meta->key.sport, meta->key.dport), meta->proto,
 			ack, meta->in_if);
-		to = place(c->set4[flow4_set(e.key[0], e.key[1])], sizeof(e), e.key, sizeof(e.key),
-			c->serial);
+		memcpy(e.key + 1, &meta->key.src, 8);
+		to = place(c->set4[flow4_set(e.key)], sizeof(e), e.key, sizeof(e.key), c->serial);
 		*to = e;
 	}
 }

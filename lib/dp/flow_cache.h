@@ -11,8 +11,8 @@
 #include "dp/meta.h"
 #include "table/root.h"
 
-#include <nmmintrin.h>
 #include <rte_prefetch.h>
+#include <smmintrin.h>
 
 #define FLOW4_BITS 15 /* sets of two entries, a cache line: 2 MiB */
 #define FLOW6_BITS 14 /* sets of two entries, two cache lines: 2 MiB */
@@ -33,15 +33,14 @@ struct flow_way {
 	uint32_t counter_in, counter_out; /* of the rules that permitted it */
 };
 
-/* The last word of a key is flow_rest(). */
 struct flow4 {
-	uint64_t key[2]; /* first: source and destination as they lie in the header */
+	uint64_t key[2]; /* flow_rest(); source and destination as they lie in the header */
 	struct flow_way way;
 };
 _Static_assert(sizeof(struct flow4) == 32, "two to a cache line");
 
 struct flow6 {
-	uint64_t key[5]; /* first: source and destination as they lie in the header */
+	uint64_t key[5]; /* flow_rest(); source and destination as they lie in the header */
 	struct flow_way way;
 	uint64_t reserved;
 };
@@ -77,26 +76,25 @@ static inline uint64_t flow_rest(uint32_t ports, uint8_t proto, bool ack, uint16
 
 /* Somebody who knows the hash can make flows collide; they then go through all nodes, no worse than
  * without a cache. */
-static inline unsigned flow4_set(uint64_t addrs, uint64_t rest)
+static inline unsigned flow4_set(const uint64_t key[2])
 {
-	uint64_t h = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, addrs), rest);
+	uint64_t h = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, key[1]), key[0]);
 
 	return (unsigned)(h >> (32 - FLOW4_BITS));
 }
 
 static inline unsigned flow6_set(const uint64_t key[5])
 {
-	uint64_t a = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, key[0]), key[1]);
-	uint64_t b = _mm_crc32_u64(_mm_crc32_u64(0, key[2]), key[3]);
+	uint64_t a = _mm_crc32_u64(_mm_crc32_u64(UINT32_MAX, key[1]), key[2]);
+	uint64_t b = _mm_crc32_u64(_mm_crc32_u64(0, key[3]), key[4]);
 
-	return (unsigned)((_mm_crc32_u64(a, key[4]) ^ b) >> (32 - FLOW6_BITS));
+	return (unsigned)((_mm_crc32_u64(a, key[0]) ^ b) >> (32 - FLOW6_BITS));
 }
 
 /* Where the flow's entry would be, on its way into the cache. */
-static inline const struct flow4 *flow4_where(
-	const struct flow_cache *c, uint64_t addrs, uint64_t rest)
+static inline const struct flow4 *flow4_where(const struct flow_cache *c, const uint64_t key[2])
 {
-	const struct flow4 *set = c->set4[flow4_set(addrs, rest)];
+	const struct flow4 *set = c->set4[flow4_set(key)];
 
 	rte_prefetch0(set);
 	return set;
@@ -110,30 +108,46 @@ static inline const struct flow6 *flow6_where(const struct flow_cache *c, const 
 	return set;
 }
 
-static inline uint64_t flow4_differs(const struct flow4 *e, const uint64_t key[2], uint32_t serial)
+/* 0 when the 16 bytes are the same. */
+static inline __m128i flow_differs(const void *a, const void *b)
 {
-	return (e->key[0] ^ key[0]) | (e->key[1] ^ key[1]) | (e->way.serial ^ serial);
+	return _mm_xor_si128(_mm_loadu_si128(a), _mm_loadu_si128(b));
 }
 
-/* The flow's entry of the set, or NULL. */
+/* The entry is that flow's, and says just that. */
+static inline bool flow4_is(
+	const struct flow4 *e, const uint64_t key[2], const struct flow_way *way)
+{
+	__m128i d = _mm_or_si128(flow_differs(e->key, key), flow_differs(&e->way, way));
+
+	return _mm_testz_si128(d, d);
+}
+
+static inline bool flow6_is(
+	const struct flow6 *e, const uint64_t key[5], const struct flow_way *way)
+{
+	__m128i d = _mm_or_si128(flow_differs(e->key, key), flow_differs(&e->way, way));
+
+	d = _mm_or_si128(d, flow_differs(e->key + 2, key + 2));
+	return _mm_testz_si128(d, d) && e->key[4] == key[4];
+}
+_Static_assert(sizeof(struct flow_way) == 16, "compared at once");
+
+/* What is known of the flow, in either entry of its set; or NULL. */
 static inline const struct flow_way *flow4_find(
 	const struct flow4 *set, const uint64_t key[2], uint32_t serial)
 {
-	if (likely(flow4_differs(set, key, serial) == 0))
-		return &set->way;
-	return flow4_differs(set + 1, key, serial) == 0 ? &set[1].way : NULL;
-}
-
-static inline uint64_t flow6_differs(const struct flow6 *e, const uint64_t key[5], uint32_t serial)
-{
-	return (e->key[0] ^ key[0]) | (e->key[1] ^ key[1]) | (e->key[2] ^ key[2]) |
-	       (e->key[3] ^ key[3]) | (e->key[4] ^ key[4]) | (e->way.serial ^ serial);
+	for (const struct flow4 *e = set; e < set + 2; e++)
+		if (e->way.serial == serial && memcmp(e->key, key, sizeof(e->key)) == 0)
+			return &e->way;
+	return NULL;
 }
 
 static inline const struct flow_way *flow6_find(
 	const struct flow6 *set, const uint64_t key[5], uint32_t serial)
 {
-	if (likely(flow6_differs(set, key, serial) == 0))
-		return &set->way;
-	return flow6_differs(set + 1, key, serial) == 0 ? &set[1].way : NULL;
+	for (const struct flow6 *e = set; e < set + 2; e++)
+		if (e->way.serial == serial && memcmp(e->key, key, sizeof(e->key)) == 0)
+			return &e->way;
+	return NULL;
 }

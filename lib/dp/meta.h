@@ -32,16 +32,15 @@ struct meta {
 	struct acl_key key; /* ip4_input */
 	union {
 		struct {
-			uint16_t in_if;  /* eth_input: interface id; 0 for what we made */
-			uint16_t out_if; /* ip_route */
-			/* ip_output, or whoever sends to port_tx; kept over a TX handoff */
-			uint16_t out_port;
-			uint8_t flags; /* enum meta_flag */
+			uint16_t in_if;    /* eth_input: interface id; 0 for what we made */
+			uint16_t out_if;   /* ip_route */
+			uint16_t out_port; /* ip_output; told to port_tx by meta_set_tx() */
+			uint8_t flags;     /* enum meta_flag */
 			/* eth_input: bytes of the received Ethernet header before the data; 0: none
 			 */
 			uint8_t l2_len;
 		};
-		uint64_t way; /* the five above, for fast_path: all that a framed packet needs */
+		uint64_t way; /* the five above: all that a framed packet needs */
 	};
 	uint16_t nh;                  /* ip_route: index of the member chosen (route.h) */
 	uint16_t drop;                /* enum drop_reason, when next is the drop node */
@@ -76,6 +75,30 @@ static inline struct meta *meta_of(struct rte_mbuf *m)
 {
 	return (struct meta *)rte_mbuf_to_priv(m);
 }
+
+/* What port_tx knows of a packet; whoever sends one there says it: its way, framed. It lies in the
+ * mbuf's own first line, in place of the RSS hash that nobody asks for, so that packets of the fast
+ * path need no line of the private area. Kept over a TX handoff. */
+static inline void meta_set_tx(struct rte_mbuf *m, uint64_t way)
+{
+	memcpy(&m->hash, &way, sizeof(way));
+}
+
+static inline uint16_t meta_tx_port(const struct rte_mbuf *m)
+{
+	struct meta meta;
+
+	memcpy(&meta.way, &m->hash, sizeof(meta.way));
+	return meta.out_port;
+}
+
+/* And back, for a packet that cannot be sent: all that drop wants to know of it. */
+static inline struct meta *meta_from_tx(struct rte_mbuf *m)
+{
+	memcpy(&meta_of(m)->way, &m->hash, sizeof(uint64_t));
+	return meta_of(m);
+}
+_Static_assert(sizeof(((struct rte_mbuf *)0)->hash) == sizeof(uint64_t), "room for the way");
 
 /* The packet's destination, of either family. */
 static inline struct addr meta_dst(const struct meta *meta)

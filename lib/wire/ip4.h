@@ -111,16 +111,15 @@ static inline bool ip4_words_plain(uint64_t first)
 	return (first & 0xffbf0000000000ff) == 0x45;
 }
 
-/* The checksum is right: the sum with its carries, folded, is 0xffff. */
+/* The checksum of a header whose first word is plain is right. The words' sum, with its carries, is
+ * a multiple of 65535 when folding it gives 0xffff; 0 it never is. */
 static inline bool ip4_words_sum_ok(uint64_t first, uint64_t second, uint32_t third)
 {
+	/* the first word's highest bits are the fragment's offset, 0: one carry is all there is */
 	uint64_t sum;
-	bool carry = __builtin_add_overflow(first, second, &sum);
+	bool carry = __builtin_add_overflow(first + third, second, &sum);
 
-	sum = (sum >> 32) + (uint32_t)sum + third + carry;
-	sum = (sum >> 32) + (uint32_t)sum;
-	sum = (sum >> 16) + (uint16_t)sum;
-	return (uint16_t)((sum >> 16) + sum) == UINT16_MAX;
+	return (sum + carry) % UINT16_MAX == 0;
 }
 
 enum ip4_options_kind { IP4_OPTIONS_PLAIN, IP4_OPTIONS_SOURCE_ROUTE, IP4_OPTIONS_BAD };

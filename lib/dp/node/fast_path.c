@@ -21,7 +21,7 @@ enum { NEXT_PORT_TX, NEXT_ETH_INPUT };
  * how many must be there. */
 struct l4 {
 	uint32_t mask;
-	uint32_t need;
+	int32_t need;
 };
 #define PORTS(least)              \
 	{                         \
@@ -55,10 +55,11 @@ static const struct l4 l4_of6[256] = {
 
 /* What all frames for one port with one tag, or none, have in common: looked up when it changes. */
 struct arrival {
-	uint64_t key;  /* arrival_key() */
-	uint64_t mac;  /* the port's, in the high 48 bits, as a frame's first word shows it; 1: such
-			* frames are none of ours */
-	uint64_t rest; /* of the flow's key: the interface */
+	uint32_t segs_port; /* as it lies in the mbuf: one segment; 0: of no port yet */
+	uint16_t tag;       /* NO_TAG: none */
+	uint64_t mac;       /* the port's, in the high 48 bits, as a frame's first word shows it; 1:
+			     * such frames are none of ours */
+	uint64_t rest;      /* of the flow's key: the interface */
 };
 #define NO_TAG UINT16_MAX
 
@@ -66,47 +67,64 @@ struct arrival {
  * would be, so that the second need not wait for it. */
 #define AHEAD 16
 struct pending {
-	const void *set; /* of flows; NULL: not plain */
+	const void *set; /* of flows, or nowhere: not plain */
 	uint64_t key[5]; /* IPv4: two */
+	uint8_t *ip;
 	uint16_t ip_len;
-	uint8_t l2_len;
 	bool ip6;
 };
+static const struct flow6 nowhere[2];
+static const struct pending not_plain = {.set = nowhere, .key = {1}};
 
-/* What the packets of a burst may have in common with the one before. */
+/* What the packets of a burst have in common with the one before. */
 struct burst {
-	uint64_t counters; /* two indices */
-	uint64_t packets, bytes;
-	const struct neigh *neigh; /* entry of index: may be sent to */
-	uint32_t index;            /* NEIGH_NONE: of none yet */
-	uint64_t way;              /* for meta, but for the incoming interface */
+	struct arrival untagged, tagged;
+	struct flow_way way;       /* .serial 0: none yet, or slow */
+	const struct neigh *neigh; /* entry of way.neigh: may be sent to */
+	uint64_t tx;               /* for port_tx, but for the incoming interface */
+	uint64_t packets, bytes;   /* to be counted for the rules of way */
 	bool slow; /* one of a known flow had to go on as it came: so do all behind it */
 };
 
-static inline uint64_t arrival_key(uint32_t segs_port, uint32_t tag)
-{
-	return segs_port | (uint64_t)tag << 32;
-}
-
-static __rte_noinline void learn_arrival(
-	const struct root *root, const struct rte_mbuf *m, uint32_t tag, struct arrival *a)
+static __rte_noinline bool learn_arrival(
+	const struct root *root, const struct rte_mbuf *m, uint16_t tag, struct arrival *a)
 {
 	const struct port_entry *entry = &root->ports->port[m->port];
 	/* tag 0 is a priority tag: the frame is untagged */
-	uint16_t id = port_find(entry, 0, tag == NO_TAG ? 0 : (uint16_t)tag);
+	uint16_t id = port_find(entry, 0, tag == NO_TAG ? 0 : tag);
 
-	*a = (struct arrival){.key = arrival_key(1u | (uint32_t)m->port << 16, tag),
-		.mac = 1,
-		.rest = flow_rest(0, 0, false, id)};
+	if (m->nb_segs != 1)
+		return false;
+	*a = (struct arrival){.tag = tag, .mac = 1, .rest = flow_rest(0, 0, false, id)};
+	memcpy(&a->segs_port, &m->nb_segs, sizeof(a->segs_port));
 	if (id == IFACE_NONE || !(root->ports->iface[id].flags & IFACE_UP))
-		return;
+		return false;
 	a->mac = 0;
 	memcpy((uint8_t *)&a->mac + 2, &entry->mac, sizeof(entry->mac));
+	return true;
+}
+
+/* The frame is for us: for the MAC of a port that has such an interface. */
+static inline bool arrives(
+	const struct root *root, const struct rte_mbuf *m, uint16_t tag, struct arrival *a)
+{
+	uint32_t segs_port;
+	uint64_t mac;
+
+	memcpy(&segs_port, &m->nb_segs, sizeof(segs_port));
+	memcpy(&mac, rte_pktmbuf_mtod(m, const void *), sizeof(mac));
+	if (unlikely(segs_port != a->segs_port || (tag != NO_TAG && tag != a->tag)) &&
+		!learn_arrival(root, m, tag, a))
+		return false;
+	/* what the device says against it; a checksum that it calls good is seen to be good */
+	return mac << 16 == a->mac &&
+	       !(m->ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED |
+				       RTE_MBUF_F_RX_IP_CKSUM_BAD));
 }
 
 /* The transport header's part of the key; false when the header is not whole. */
 static inline bool transport(
-	const uint8_t *p, unsigned len, unsigned proto, const struct l4 *l4, uint64_t *rest)
+	const uint8_t *p, int len, unsigned proto, const struct l4 *l4, uint64_t *rest)
 {
 	uint32_t ports;
 
@@ -114,7 +132,7 @@ static inline bool transport(
 	memcpy(&ports, p, sizeof(ports));
 	*rest |= (ports & l4->mask) | (uint64_t)proto << 32;
 	if (proto == IPPROTO_TCP) {
-		unsigned hdr_len = (p[12] >> 4) * 4u;
+		int hdr_len = (p[12] >> 4) * 4;
 
 		if (hdr_len < 20 || hdr_len > len)
 			return false;
@@ -124,196 +142,201 @@ static inline bool transport(
 }
 
 /* Notes all about the IPv4 packet if it is plain. Reads the header as words. */
-static inline void plain4(const struct flow_cache *c, const struct rte_mbuf *m, const uint8_t *ip,
+static inline bool plain4(const struct flow_cache *c, const struct rte_mbuf *m, uint8_t *ip,
 	unsigned l2_len, uint64_t rest, struct pending *f)
 {
-	uint64_t device = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-	uint64_t first, second, addrs;
-	uint32_t dst;
-	unsigned total, proto;
+	uint64_t first, second;
+	uint32_t third;
+	uint16_t total_be;
+	unsigned total, proto = ip[9];
 
 	memcpy(&first, ip, 8);
 	memcpy(&second, ip + 8, 8);
-	memcpy(&dst, ip + 16, 4);
-	memcpy(&addrs, ip + 12, 8);
-	total = __builtin_bswap16((uint16_t)(first >> 16));
-	proto = (uint8_t)(second >> 8);
-	if (unlikely(!ip4_words_plain(first) || total + l2_len > m->data_len ||
-		     total < IP4_MIN_HDR || (uint8_t)second <= 1))
-		return;
+	memcpy(&third, ip + 16, 4);
+	/* loaded again rather than cut out of the words: loads are cheaper */
+	memcpy(&total_be, ip + 2, 2);
+	total = rte_be_to_cpu_16(total_be);
+	if (unlikely(!ip4_words_plain(first) || total + l2_len > m->data_len || ip[8] <= 1))
+		return false;
 	if (unlikely(!transport(
-		    ip + IP4_MIN_HDR, total - IP4_MIN_HDR, proto, &l4_of4[proto], &rest)))
-		return;
-	if (likely(device != RTE_MBUF_F_RX_IP_CKSUM_GOOD) &&
-		(device == RTE_MBUF_F_RX_IP_CKSUM_BAD || !ip4_words_sum_ok(first, second, dst)))
-		return;
-	f->set = flow4_where(c, addrs, rest);
-	f->key[0] = addrs;
-	f->key[1] = rest;
+		    ip + IP4_MIN_HDR, (int)total - IP4_MIN_HDR, proto, &l4_of4[proto], &rest)))
+		return false;
+	if (unlikely(!ip4_words_sum_ok(first, second, third)))
+		return false;
+	f->key[0] = rest;
+	memcpy(f->key + 1, ip + 12, 8);
+	f->set = flow4_where(c, f->key);
+	f->ip = ip;
 	f->ip_len = (uint16_t)total;
-	f->l2_len = (uint8_t)l2_len;
 	f->ip6 = false;
+	return true;
 }
 
 /* The same for IPv6. */
-static inline void plain6(const struct flow_cache *c, const struct rte_mbuf *m, const uint8_t *ip,
+static inline bool plain6(const struct flow_cache *c, const struct rte_mbuf *m, uint8_t *ip,
 	unsigned l2_len, uint64_t rest, struct pending *f)
 {
 	unsigned len = (unsigned)ip[4] << 8 | ip[5], proto = ip[6];
 
 	if (unlikely(ip[0] >> 4 != 6 || l2_len + IP6_HDR + len > m->data_len || ip[7] <= 1 ||
 		     l4_of6[proto].need == 0))
-		return;
-	if (unlikely(!transport(ip + IP6_HDR, len, proto, &l4_of6[proto], &rest)))
-		return;
-	memcpy(f->key, ip + 8, 32);
-	f->key[4] = rest;
+		return false;
+	if (unlikely(!transport(ip + IP6_HDR, (int)len, proto, &l4_of6[proto], &rest)))
+		return false;
+	f->key[0] = rest;
+	memcpy(f->key + 1, ip + 8, 32);
 	f->set = flow6_where(c, f->key);
+	f->ip = ip;
 	f->ip_len = (uint16_t)RTE_MIN(IP6_HDR + len, (unsigned)UINT16_MAX); /* MTUs are smaller */
-	f->l2_len = (uint8_t)l2_len;
 	f->ip6 = true;
+	return true;
 }
 
-/* If it is a plain packet of a port and tag that we know, for the port's own MAC. */
-static inline void plain(
-	const struct worker *w, struct rte_mbuf *m, struct arrival *a, struct pending *f)
+/* A frame whose type stands behind l2_len - 2 bytes. */
+static inline bool plain_type(const struct worker *w, const struct rte_mbuf *m, unsigned l2_len,
+	uint16_t tag, struct arrival *a, struct pending *f)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l2_len);
+	uint16_t type;
+
+	memcpy(&type, ip - 2, sizeof(type));
+	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		return arrives(w->root, m, tag, a) &&
+		       plain4(w->flow_cache, m, ip, l2_len, a->rest, f);
+	return type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && arrives(w->root, m, tag, a) &&
+	       plain6(w->flow_cache, m, ip, l2_len, a->rest, f);
+}
+
+static __rte_noinline bool plain_tagged(
+	const struct worker *w, const struct rte_mbuf *m, struct burst *b, struct pending *f)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	uint32_t segs_port, tag = NO_TAG;
-	unsigned l2_len = RTE_ETHER_HDR_LEN;
-	uint16_t type, tci;
-	uint64_t mac;
+	uint16_t tci;
 
-	/* nothing here reads further than every buffer is long */
-	memcpy(&segs_port, &m->nb_segs, sizeof(segs_port));
-	memcpy(&mac, p, sizeof(mac));
+	memcpy(&tci, p + RTE_ETHER_HDR_LEN, sizeof(tci));
+	return plain_type(
+		w, m, RTE_ETHER_HDR_LEN + 4, rte_be_to_cpu_16(tci) & 0xfff, &b->tagged, f);
+}
+
+/* If it is a plain packet of a port and tag that we know, for the port's own MAC. Nothing here
+ * reads further than every buffer is long. */
+static inline bool plain(
+	const struct worker *w, const struct rte_mbuf *m, struct burst *b, struct pending *f)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint16_t type;
+
 	memcpy(&type, p + 12, sizeof(type));
-	f->set = NULL;
-	if (unlikely(type == RTE_BE16(RTE_ETHER_TYPE_VLAN))) {
-		memcpy(&tci, p + 14, sizeof(tci));
-		memcpy(&type, p + 16, sizeof(type));
-		tag = rte_be_to_cpu_16(tci) & 0xfff;
-		l2_len += 4;
-	}
-	if (unlikely(arrival_key(segs_port, tag) != a->key)) {
-		if (m->nb_segs != 1)
-			return;
-		learn_arrival(w->root, m, tag, a);
-	}
-	if (unlikely(mac << 16 != a->mac ||
-		     m->ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)))
-		return;
-	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
-		plain4(w->flow_cache, m, p + l2_len, l2_len, a->rest, f);
-	else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		plain6(w->flow_cache, m, p + l2_len, l2_len, a->rest, f);
+	if (unlikely(type == RTE_BE16(RTE_ETHER_TYPE_VLAN)))
+		return plain_tagged(w, m, b, f);
+	return plain_type(w, m, RTE_ETHER_HDR_LEN, NO_TAG, &b->untagged, f);
 }
 
-/* The entry of the flow's neighbour, where it can be sent to right now, else NULL. */
-static __rte_noinline const struct neigh *neighbour(
-	struct worker *w, const struct flow_way *way, struct burst *b)
+/* Both rules of all packets that went the burst's way since this was last called. */
+static void count(struct rule_counter *counter, struct burst *b)
 {
-	const struct neigh_table *t = w->root->neigh;
-	const struct neigh *e = neigh_get(t, way->neigh);
+	const uint32_t rule[2] = {b->way.counter_in, b->way.counter_out};
 
-	if (unlikely(e == NULL || e->hdr_len == 0))
-		return NULL;
-	/* those that came before still wait: keep the order */
-	if (unlikely(w->stats.neigh_waiting) && neigh_wait_has(w->neigh_wait, e->iface, &e->addr))
-		return NULL;
-	neigh_mark_used(t, way->neigh);
-	b->index = way->neigh;
-	b->neigh = e;
-	b->way = (struct meta){.out_if = e->iface, .out_port = e->port, .flags = META_FRAMED}.way;
-	return e;
-}
-
-/* Runs of packets that the same two rules permitted are counted at once. */
-static __rte_noinline void count(struct rule_counter *counter, struct burst *b, uint64_t counters)
-{
 	for (unsigned i = 0; i < 2; i++) {
-		struct rule_counter *c = &counter[(uint32_t)(b->counters >> 32 * i)];
-
-		c->packets += b->packets;
-		c->bytes += b->bytes;
+		counter[rule[i]].packets += b->packets;
+		counter[rule[i]].bytes += b->bytes;
 	}
-	b->counters = counters;
 	b->packets = 0;
 	b->bytes = 0;
 }
 
+/* The neighbour becomes the burst's, if it can be sent to right now. */
+static bool use_neighbour(struct worker *w, uint32_t index, struct burst *b)
+{
+	const struct neigh_table *t = w->root->neigh;
+	const struct neigh *e = neigh_get(t, index);
+
+	if (unlikely(e == NULL || e->hdr_len == 0))
+		return false;
+	/* those that came before still wait: keep the order */
+	if (unlikely(w->stats.neigh_waiting) && neigh_wait_has(w->neigh_wait, e->iface, &e->addr))
+		return false;
+	neigh_mark_used(t, index);
+	b->neigh = e;
+	b->tx = (struct meta){.out_if = e->iface, .out_port = e->port, .flags = META_FRAMED}.way;
+	return true;
+}
+
+/* The packet's way, which is not the one of the packet before, becomes the burst's; false when it
+ * is not known, or cannot be gone. */
+static __rte_noinline bool change_way(struct worker *w, const struct pending *f, struct burst *b)
+{
+	uint32_t serial = w->flow_cache->serial;
+	const struct flow_way *way =
+		f->ip6 ? flow6_find(f->set, f->key, serial) : flow4_find(f->set, f->key, serial);
+
+	if (way == NULL || b->slow)
+		return false;
+	if (way->neigh != b->way.neigh && !use_neighbour(w, way->neigh, b))
+		return false;
+	count(w->rule_counter, b);
+	b->way = *way;
+	return true;
+}
+
+static inline void ttl4(uint8_t *ip)
+{
+	uint32_t word;
+
+	/* TTL, protocol, checksum. RFC 1624: the checksum rises by what the TTL falls; 0xffff is
+	 * written as 0 */
+	memcpy(&word, ip + 8, 4);
+	word += (1u << 16) - 1 + (word >= 0xfffe0000 ? 1u << 16 : 0);
+	memcpy(ip + 8, &word, 4);
+}
+
 /* Puts the neighbour's header in front of the IP header in place of the one received, and sets the
  * lengths, without padding; what later nodes must know. */
-static inline void reframe(
-	struct rte_mbuf *m, const struct pending *f, const struct burst *b, uint16_t in_if)
+static inline void reframe(struct rte_mbuf *m, const struct pending *f, const struct burst *b)
 {
 	const struct neigh *e = b->neigh;
 	unsigned hdr_len = e->hdr_len, len = f->ip_len + hdr_len;
-	uint8_t *p = rte_pktmbuf_mtod_offset(m, uint8_t *, f->l2_len - (int)hdr_len);
+	uint8_t *p = f->ip - hdr_len;
 
 	if (likely(hdr_len == RTE_ETHER_HDR_LEN))
 		memcpy(p, e->hdr, RTE_ETHER_HDR_LEN);
 	else
 		memcpy(p, e->hdr, hdr_len);
-	m->data_off = (uint16_t)(m->data_off + f->l2_len - hdr_len);
+	m->data_off = (uint16_t)(p - (uint8_t *)m->buf_addr);
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
-	meta_of(m)->way = b->way | in_if;
+	meta_set_tx(m, b->tx | f->key[0] >> 48);
 }
 _Static_assert(offsetof(struct meta, in_if) == offsetof(struct meta, way), "the lowest bits");
-
-static inline void ttl4(uint8_t *ip)
-{
-	uint32_t word, sum;
-
-	/* TTL, protocol, checksum. RFC 1624: the checksum rises by what the TTL falls; 0xffff is
-	 * written as 0 */
-	memcpy(&word, ip + 8, 4);
-	sum = (word >> 16) + RTE_BE16(0x0100);
-	sum += sum >= UINT16_MAX;
-	word = sum << 16 | (uint16_t)(word - 1);
-	memcpy(ip + 8, &word, 4);
-}
 
 /* The packet's flow is known and its neighbour ready: it is ready to be sent. Else nothing of it is
  * changed. */
 static inline bool forward(
 	struct worker *w, struct rte_mbuf *m, const struct pending *f, struct burst *b)
 {
-	uint32_t serial = w->flow_cache->serial;
-	const struct flow_way *way =
-		f->ip6 ? flow6_find(f->set, f->key, serial) : flow4_find(f->set, f->key, serial);
-	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, f->l2_len);
-	uint64_t rest = f->key[f->ip6 ? 4 : 1], counters;
+	bool same = f->ip6 ? flow6_is(f->set, f->key, &b->way) : flow4_is(f->set, f->key, &b->way);
 
-	if (unlikely(way == NULL || b->slow))
-		return false;
-	if (unlikely(way->neigh != b->index) && unlikely(neighbour(w, way, b) == NULL))
+	if (unlikely(!same) && !change_way(w, f, b))
 		return false;
 	if (unlikely(f->ip_len > b->neigh->mtu)) { /* it may go out as fragments, in its place */
 		b->slow = true;
+		b->way.serial = 0;
 		return false;
 	}
-	memcpy(&counters, &way->counter_in, sizeof(counters));
-	if (unlikely(counters != b->counters))
-		count(w->rule_counter, b, counters);
 	b->packets++;
 	b->bytes += f->ip_len;
 	if (f->ip6)
-		ip[7]--;
+		f->ip[7]--;
 	else
-		ttl4(ip);
-	reframe(m, f, b, (uint16_t)(rest >> 48));
+		ttl4(f->ip);
+	reframe(m, f, b);
 	return true;
 }
-_Static_assert(offsetof(struct flow_way, counter_out) == offsetof(struct flow_way, counter_in) + 4,
-	"one word");
 
-static void judge(struct flow_cache *c, const uint16_t next[], unsigned n)
+static void judge(struct flow_cache *c, unsigned n, unsigned missed)
 {
 	c->seen += n;
-	for (unsigned i = 0; i < n; i++)
-		c->missed += next[i] != NEXT_PORT_TX;
+	c->missed += missed;
 	if (likely(c->seen < FLOW_JUDGE_AFTER))
 		return;
 	c->rest = c->missed > c->seen / 4 * 3 ? FLOW_REST : 0;
@@ -326,10 +349,10 @@ static uint16_t process(
 {
 	struct worker *w = node_worker(node);
 	struct flow_cache *c = w->flow_cache;
-	struct arrival arrival = {.key = 0}; /* of no port: a frame has a segment */
-	struct burst b = {.index = NEIGH_NONE};
+	struct burst b = {.way = {.neigh = NEIGH_NONE}};
 	struct pending pending[AHEAD];
 	uint16_t next[WALK_PACKETS_MAX];
+	unsigned missed = 0;
 
 	/* NULL: tests hold one way against the other */
 	if (unlikely(c == NULL || c->rest > 0)) {
@@ -339,20 +362,25 @@ static uint16_t process(
 		return nb_objs;
 	}
 	for (unsigned from = 0; from < nb_objs; from += AHEAD) {
-		unsigned to = RTE_MIN(from + AHEAD, (unsigned)nb_objs);
+		unsigned n = RTE_MIN((unsigned)AHEAD, nb_objs - from);
 
-		for (unsigned i = from; i < to; i++)
-			plain(w, objs[i], &arrival, &pending[i - from]);
-		for (unsigned i = from; i < to; i++)
-			next[i] =
-				likely(pending[i - from].set != NULL) &&
-						likely(forward(w, objs[i], &pending[i - from], &b))
-					? NEXT_PORT_TX
-					: NEXT_ETH_INPUT;
+		for (unsigned i = 0; i < n; i++)
+			if (unlikely(!plain(w, objs[from + i], &b, &pending[i])))
+				pending[i] = not_plain;
+		for (unsigned i = 0; i < n; i++) {
+			next[from + i] = NEXT_PORT_TX;
+			if (likely(forward(w, objs[from + i], &pending[i], &b)))
+				continue;
+			next[from + i] = NEXT_ETH_INPUT;
+			missed++;
+		}
 	}
-	count(w->rule_counter, &b, 0);
-	judge(c, next, nb_objs);
-	node_send(graph, node, objs, next, nb_objs);
+	count(w->rule_counter, &b);
+	judge(c, nb_objs, missed);
+	if (likely(missed == 0))
+		rte_node_next_stream_move(graph, node, NEXT_PORT_TX);
+	else
+		node_send(graph, node, objs, next, nb_objs);
 	return nb_objs;
 }
 

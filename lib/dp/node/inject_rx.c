@@ -20,8 +20,10 @@ static uint16_t process(
 	if (n == 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct meta *meta = meta_of(node->objs[i]);
+		struct rte_mbuf *m = node->objs[i];
+		struct meta *meta = meta_of(m);
 
+		meta_set_tx(m, meta->way);
 		next[i] = meta->out_port < PORTS_MAX
 				  ? NEXT_PORT_TX
 				  : node_drop(meta, DROP_INJECT_INVALID, NEXT_DROP);

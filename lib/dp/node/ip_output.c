@@ -105,6 +105,7 @@ static inline void frame(struct rte_mbuf *m, struct meta *meta, const uint8_t *h
 	meta->flags |= META_FRAMED;
 	meta->l2_len = 0;
 	meta->out_port = out->port;
+	meta_set_tx(m, meta->way);
 }
 
 /* The usable entry of the packet's neighbour, or NULL: it must wait. */

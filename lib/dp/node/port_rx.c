@@ -30,7 +30,6 @@ static unsigned receive(struct worker *w, struct rxq *q, struct rte_mbuf **m, un
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-		rte_prefetch0(meta_of(m[i]));
 		bytes += m[i]->pkt_len;
 	}
 	count->rx_packets += n;

@@ -11,7 +11,7 @@ static void refuse(struct rte_graph *graph, struct rte_node *node, struct rte_mb
 	enum drop_reason reason)
 {
 	for (unsigned i = 0; i < n; i++)
-		meta_of(m[i])->drop = (uint16_t)reason;
+		meta_from_tx(m[i])->drop = (uint16_t)reason;
 	if (n)
 		rte_node_enqueue(graph, node, NEXT_DROP, (void **)m, (uint16_t)n);
 }
@@ -36,7 +36,7 @@ static unsigned transmit(struct worker *w, uint16_t port, uint16_t queue, struct
 static void send_run(struct rte_graph *graph, struct rte_node *node, struct worker *w,
 	struct rte_mbuf **m, unsigned n, uint64_t bytes)
 {
-	uint16_t port = meta_of(m[0])->out_port;
+	uint16_t port = meta_tx_port(m[0]);
 	const struct txq *q = &w->txq[port];
 	struct link_ring *ring;
 	unsigned done;
@@ -64,10 +64,10 @@ static uint16_t process(
 	unsigned run;
 
 	for (unsigned i = 0; i < nb_objs; i += run) {
-		uint16_t port = meta_of(m[i])->out_port;
+		uint16_t port = meta_tx_port(m[i]);
 		uint64_t bytes = m[i]->pkt_len;
 
-		for (run = 1; i + run < nb_objs && meta_of(m[i + run])->out_port == port; run++)
+		for (run = 1; i + run < nb_objs && meta_tx_port(m[i + run]) == port; run++)
 			bytes += m[i + run]->pkt_len;
 		send_run(graph, node, w, m + i, run, bytes);
 	}
