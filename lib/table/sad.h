@@ -49,6 +49,23 @@ static inline uint32_t sad_find(
 	return rte_hash_lookup_data(s->hash, &key, &data) < 0 ? SA_NONE : (uint32_t)(uintptr_t)data;
 }
 
+#define SAD_BURST_MAX 64
+
+/* The same for n packets (n <= SAD_BURST_MAX), whose lookups go side by side: where there are many
+ * SAs, one misses the cache while the next is on its way. zero of each key is 0. */
+static inline void sad_find_burst(
+	const struct sad *s, const struct sad_key *const key[], uint32_t handle[], unsigned n)
+{
+	void *data[SAD_BURST_MAX];
+	uint64_t hits = 0;
+
+	/* fails for bad arguments only: then none is found */
+	if (rte_hash_lookup_bulk_data(s->hash, (const void **)(uintptr_t)key, n, &hits, data) < 0)
+		hits = 0;
+	for (unsigned i = 0; i < n; i++)
+		handle[i] = hits >> i & 1 ? (uint32_t)(uintptr_t)data[i] : SA_NONE;
+}
+
 /* Handles of the outbound SAs that this worker sends by: ESP's in the low half, AH's in the high
  * half. */
 static inline uint64_t sad_out(const struct sad *s, uint16_t tunnel, unsigned worker)

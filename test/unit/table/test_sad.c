@@ -326,6 +326,22 @@ static void test_many(void **state)
 		assert_int_equal(find(db, 256 + i * 7, PROTO_AH), SA_NONE);
 		assert_int_equal(sad_get(sad_db_table(db), handle[i])->handle, handle[i]);
 	}
+	for (uint32_t i = 0; i + SAD_BURST_MAX <= MANY; i += SAD_BURST_MAX) {
+		struct sad_key keys[SAD_BURST_MAX];
+		const struct sad_key *at[SAD_BURST_MAX];
+		uint32_t found[SAD_BURST_MAX];
+		unsigned n = 1 + i / SAD_BURST_MAX % SAD_BURST_MAX;
+
+		for (unsigned k = 0; k < n; k++) { /* every fourth is foreign */
+			keys[k] = (struct sad_key){.dst = addr_of4(0xc0000201),
+				.spi = htonl(256 + (i + k) * 7 + (k % 4 == 3)),
+				.proto = PROTO_ESP};
+			at[k] = &keys[k];
+		}
+		sad_find_burst(sad_db_table(db), at, found, n);
+		for (unsigned k = 0; k < n; k++)
+			assert_int_equal(found[k], k % 4 == 3 ? SA_NONE : handle[i + k]);
+	}
 	free(handle);
 	sad_db_free(db);
 }
