@@ -24,6 +24,53 @@ struct tables {
 	struct ports *ports;
 	struct acl *acl;
 	struct acl_build_stats acl_stats;
+	struct ipsec_tables *ipsec;
+};
+
+/* Of IPsec, beside what workers see: view. */
+struct ipsec_tables {
+	struct ipsec view;
+	struct tunnel *tunnel; /* by id */
+	uint16_t *id;          /* by index in conf.ipsec.tunnels */
+	uint64_t *udp_port;
+	struct spd *spd;
+	struct ctl_policy *added; /* policies of the control socket that are in spd */
+	uint32_t n_added;
+	bool used; /* else the root has none: nothing is configured */
+};
+
+/* What differs from the running tables besides the configuration: a policy that the control socket
+ * adds, or takes out. */
+struct ipsec_change {
+	const struct ipsec_tables *running; /* NULL at boot */
+	const struct ctl_policy *policy;    /* NULL: none */
+	bool add;
+};
+
+struct tunnel_name {
+	char name[TUNNEL_NAME_MAX];
+	uint16_t next;
+};
+
+struct tunnel_ids { /* tunnel_ids.c */
+	pthread_mutex_t lock;
+	uint16_t *head;
+	struct tunnel_name *entry; /* [room] by id */
+	uint32_t n, room;
+};
+
+struct sa_seen { /* of an SA when it was last looked at, by index */
+	uint32_t handle, peer_version;
+	bool soft_told;
+};
+
+struct ipsec_app { /* ipsec.c */
+	struct tunnel_ids ids;
+	struct sad_db *made; /* ipsec_build makes it when it is first needed */
+	struct sad_db *sad;  /* the same, once tables have it */
+	struct sa_seen *seen;
+	uint32_t scan;
+	uint64_t scanned_ms;
 };
 
 /* RELOAD_WAIT: for the routes to be left alone by others. RELOAD_SWEEP: the builder frees the
@@ -35,7 +82,8 @@ enum reload_stage {
 	RELOAD_WAIT,
 	RELOAD_ROUTES,
 	RELOAD_GRACE,
-	RELOAD_SWEEP
+	RELOAD_SWEEP,
+	RELOAD_POLICY /* not a reload: a policy of the control socket */
 };
 
 struct route_plan; /* routes.c */
@@ -47,8 +95,9 @@ struct reload { /* reload.c */
 	struct tables *next, *old;
 	struct errs errs;
 	struct route_plan *plan;
-	struct conf *swept; /* for the builder to free */
-	int status;         /* what is answered then */
+	struct conf *swept;         /* for the builder to free */
+	int status;                 /* what is answered then */
+	struct policy_call *policy; /* RELOAD_POLICY: whose */
 	char why[512];
 	uint64_t token; /* RCU, in RELOAD_GRACE */
 	bool drained;   /* events of the old generation were read */
@@ -125,6 +174,7 @@ struct app {
 	struct event *tick, *ready, *on_term, *on_int, *on_hup;
 	struct reload reload;
 	struct routing routing;
+	struct ipsec_app ipsec;
 	char *note[NOTES_MAX];
 	unsigned n_notes;
 	uint64_t link_polled_ms;
@@ -167,14 +217,18 @@ void ports_link_fini(struct app *a);
 
 /* The part that control owns: ports and policy. NULL with a sentence in why. */
 struct tables *tables_begin(struct app *a, const struct conf *conf, char *why, size_t why_size);
-/* The slow part, on whatever EAL thread. 0 or -1 with a sentence in why. */
-int tables_filter(
-	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size);
+/* The slow part, filter and IPsec, on whatever EAL thread. 0 or -1 with a sentence in why. errs:
+ * warnings. */
+int tables_compile(struct app *a, const struct conf *conf, struct tables *t, struct errs *errs,
+	char *why, size_t why_size);
 /* Frees tables that no worker reads. NULL is permitted. */
 void tables_free(struct tables *t);
 /* Publishes, with the routes that the transaction has made; the old ones are the caller's to free
  * after a grace period. */
 struct tables *tables_publish(struct app *a, struct tables *t);
+/* Publishes the running tables with other policies: they become t's, which has nothing else. The
+ * old ones, without what t has now, are the caller's to free after a grace period. */
+struct tables *tables_swap_ipsec(struct app *a, struct tables *t);
 /* Publishes the routes that the transaction has made, and the rest as it is. False: there are
  * none. */
 bool tables_swap_routes(struct app *a);
@@ -184,6 +238,36 @@ static inline const struct root *tables_root(const struct tables *t)
 }
 /* Static neighbours of the configuration. */
 void tables_neighbours(struct app *a, const struct conf *conf);
+
+/* --- tunnel_ids.c */
+
+/* The id of a tunnel's name; TUNNEL_NONE: it has none, or there are no more. Any thread. */
+uint16_t tunnel_id(struct app *a, const char *name, bool may_make);
+void tunnel_ids_fini(struct app *a);
+
+/* --- ipsec_build.c */
+
+/* The tables of conf, on whatever EAL thread. NULL with a sentence in why and -errno in *status.
+ * errs: warnings about policies of the socket that are gone. */
+struct ipsec_tables *ipsec_build(struct app *a, const struct conf *conf,
+	const struct ipsec_change *change, struct errs *errs, int *status, char *why,
+	size_t why_size);
+void ipsec_tables_free(struct ipsec_tables *t); /* NULL is permitted */
+/* Tells tunnels and their interfaces of each other, before anyone sees either. */
+void ipsec_join(const struct conf *conf, struct ipsec_tables *t, struct ports *ports);
+
+/* --- ipsec.c: SAs */
+int ipsec_init(struct app *a);
+void ipsec_fini(struct app *a); /* wipes; the workers have stopped */
+/* Would the SAs of conf, which runs then with t, do? 0, or -1 with errors. */
+int ipsec_check(struct app *a, const struct conf *conf, const struct tables *t, struct errs *errs);
+/* Makes the SAs those of a->conf, whose tables are published: what stays the same is left alone.
+ * was_conf, was: what ran before; NULL at boot. */
+void ipsec_apply(struct app *a, const struct conf *was_conf, const struct tables *was);
+void ipsec_tick(struct app *a);
+int ipsec_sa_add(
+	struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why, size_t why_size);
+int ipsec_sa_delete(struct ctl_env *env, uint32_t handle, char *why, size_t why_size);
 
 /* --- routes.c: the configuration's routes */
 
@@ -232,6 +316,9 @@ void reload_tick(struct app *a);
 bool reload_wants_routes(struct app *a);
 /* What came of its transaction. status 0: publish. False: nothing was published. */
 bool reload_routed(struct app *a, int status, const char *why);
+/* A policy of the control socket, added or taken out: see ctl.h. */
+void reload_policy(struct ctl_env *env, const struct ctl_policy *policy, bool add,
+	void (*done)(void *arg, int status, const char *why), void *arg);
 /* What the conf room can't judge: names of drop reasons. */
 void check_names(const struct conf *conf, struct errs *errs);
 

@@ -134,9 +134,11 @@ static int boot_workers(struct app *a)
 
 static int boot_tables(struct app *a)
 {
+	struct errs errs = {0};
 	struct tables *t;
 	char why[512];
 
+	ipsec_init(a);
 	a->counters = acl_counters_new(a->shared.n_counters);
 	a->counter_base = calloc(a->shared.n_counters, sizeof(*a->counter_base));
 	if (neigh_init(a) < 0 || a->counters == NULL || a->counter_base == NULL) {
@@ -147,12 +149,20 @@ static int boot_tables(struct app *a)
 		return -1;
 	t = tables_begin(a, a->conf, why, sizeof(why));
 	if (t == NULL || routing_apply(a, a->conf, t, why, sizeof(why)) < 0 ||
-		tables_filter(a, a->conf, t, why, sizeof(why)) < 0) {
+		tables_compile(a, a->conf, t, &errs, why, sizeof(why)) < 0) {
 		log_error("%s", why);
 		tables_free(t);
 		return -1;
 	}
+	if (ipsec_check(a, a->conf, t, &errs) < 0) {
+		errs_print(&errs, stderr);
+		errs_fini(&errs);
+		tables_free(t);
+		return -1;
+	}
+	ipsec_join(a->conf, t->ipsec, t->ports);
 	tables_publish(a, t);
+	ipsec_apply(a, NULL, NULL);
 	if (routing_applied(a, why, sizeof(why)) < 0) { /* no worker runs yet */
 		log_error("%s", why);
 		return -1;
@@ -199,6 +209,7 @@ void app_fini(struct app *a)
 		a->tables = NULL;
 	}
 	routing_fini(a);
+	ipsec_fini(a);
 	neigh_fini(a);
 	acl_counters_free(a->counters);
 	free(a->counter_base);

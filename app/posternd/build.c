@@ -206,16 +206,73 @@ struct tables *tables_begin(struct app *a, const struct conf *conf, char *why, s
 	return t;
 }
 
+/* The id of the tunnel that a rule means, as conf names it: by its number, or above all numbers by
+ * its place. by_number: index + 1. */
+static uint16_t tunnel_of(const struct conf *conf, const struct ipsec_tables *t, uint32_t tunnel,
+	const uint32_t *by_number)
+{
+	uint32_t i = tunnel - CONF_TUNNEL_NUMBER_MAX - 1;
+
+	if (tunnel == 0 || tunnel == RULE_TUNNEL_ANY)
+		return TUNNEL_NONE;
+	if (tunnel <= CONF_TUNNEL_NUMBER_MAX)
+		return by_number[tunnel] ? t->id[by_number[tunnel] - 1] : TUNNEL_NONE;
+	return i < conf->ipsec.n_tunnels ? t->id[i] : TUNNEL_NONE;
+}
+
+/* The filter's rules: first what tunnels make for themselves, then those of the configuration. To
+ * be freed; NULL: no memory. */
+static struct rule *all_rules(const struct conf *conf, const struct ipsec_tables *t, uint32_t *n)
+{
+	const struct conf_ipsec *c = &conf->ipsec;
+	size_t most = conf->n_rules + (size_t)c->n_tunnels * TUNNEL_RULES_MAX + 1;
+	uint32_t *by_number = calloc(CONF_TUNNEL_NUMBER_MAX + 1, sizeof(*by_number));
+	struct rule *rule = malloc(most * sizeof(*rule));
+
+	*n = 0;
+	if (by_number == NULL || rule == NULL) {
+		free(by_number);
+		free(rule);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < c->n_tunnels; i++) {
+		by_number[c->tunnels[i].number] = i + 1;
+		if (c->generated_rules)
+			*n += tunnel_rules(&t->tunnel[t->id[i]], &rule[*n]);
+	}
+	for (uint32_t i = 0; i < conf->n_rules; i++) {
+		rule[*n] = conf->rules[i];
+		rule[*n].tunnel_id = tunnel_of(conf, t, rule[*n].tunnel, by_number);
+		++*n;
+	}
+	free(by_number);
+	return rule;
+}
+
 static void progress(void *arg, unsigned done, unsigned of)
 {
 	log_info("compiling the filter: %u of %u tables", done, of);
 }
 
-int tables_filter(
-	struct app *a, const struct conf *conf, struct tables *t, char *why, size_t why_size)
+int tables_compile(struct app *a, const struct conf *conf, struct tables *t, struct errs *errs,
+	char *why, size_t why_size)
 {
-	t->acl = acl_build(conf->rules, conf->n_rules, a->counters, a->numa.tables, &t->acl_stats,
-		conf->n_rules >= 10000 ? progress : NULL, NULL, why, why_size);
+	const struct ipsec_change none = {.running = a->tables ? a->tables->ipsec : NULL};
+	struct rule *rules;
+	uint32_t n;
+	int status;
+
+	t->ipsec = ipsec_build(a, conf, &none, errs, &status, why, why_size);
+	if (t->ipsec == NULL)
+		return -1;
+	rules = all_rules(conf, t->ipsec, &n);
+	if (rules == NULL) {
+		snprintf(why, why_size, "no memory");
+		return -1;
+	}
+	t->acl = acl_build(rules, n, a->counters, a->numa.tables, &t->acl_stats,
+		n >= 10000 ? progress : NULL, NULL, why, why_size);
+	free(rules);
 	return t->acl ? 0 : -1;
 }
 
@@ -225,6 +282,7 @@ void tables_free(struct tables *t)
 		return;
 	acl_free(t->acl);
 	ports_free(t->ports);
+	ipsec_tables_free(t->ipsec);
 	free(t);
 }
 
@@ -232,7 +290,6 @@ static void publish(struct app *a, const struct root *root)
 {
 	/* pairs with the acquire load in worker_walk */
 	atomic_store_explicit(&a->shared.root, root, memory_order_release);
-	route_db_swapped(a->routing.db);
 }
 
 struct tables *tables_publish(struct app *a, struct tables *t)
@@ -247,8 +304,28 @@ struct tables *tables_publish(struct app *a, struct tables *t)
 	root->routes = route_db_next(a->routing.db);
 	root->acl = t->acl;
 	root->neigh = neigh_db_table(a->neigh);
+	root->ipsec = t->ipsec->used ? &t->ipsec->view : NULL;
 	a->tables = t;
 	a->env.acl_stats = t->acl_stats;
+	publish(a, root);
+	route_db_swapped(a->routing.db);
+	return old;
+}
+
+struct tables *tables_swap_ipsec(struct app *a, struct tables *t)
+{
+	struct tables *old = a->tables;
+	struct root *root = &t->root[0];
+
+	*root = *tables_root(old);
+	root->serial++;
+	root->ipsec = t->ipsec->used ? &t->ipsec->view : NULL;
+	t->ports = old->ports;
+	t->acl = old->acl;
+	t->acl_stats = old->acl_stats;
+	old->ports = NULL;
+	old->acl = NULL;
+	a->tables = t;
 	publish(a, root);
 	return old;
 }
@@ -266,6 +343,7 @@ bool tables_swap_routes(struct app *a)
 	spare->routes = next;
 	t->side = 1 - t->side;
 	publish(a, spare);
+	route_db_swapped(a->routing.db);
 	return true;
 }
 

@@ -86,6 +86,7 @@ unsigned control_tick(struct app *a)
 	ports_poll_links(a);
 	routing_tick(a);
 	reload_tick(a);
+	ipsec_tick(a);
 	return total;
 }
 
@@ -160,6 +161,9 @@ static int open_socket(struct app *a)
 	a->env.reload = reload_start;
 	a->env.routes = a->routing.db;
 	a->env.route = routing_call;
+	a->env.sa_add = ipsec_sa_add;
+	a->env.sa_delete = ipsec_sa_delete;
+	a->env.policy = reload_policy;
 	a->env.app = a;
 	a->server = ctl_server_new(
 		a->base, c->socket, c->group, c->clients_max, &a->env, why, sizeof(why));

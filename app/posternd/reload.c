@@ -57,13 +57,37 @@ static void build(struct app *a)
 	r->next = calloc(1, sizeof(*r->next));
 	if (r->next == NULL)
 		errs_add(&r->errs, path, 0, "", "no memory");
-	else if (tables_filter(a, r->conf, r->next, r->why, sizeof(r->why)) < 0)
-		errs_add(&r->errs, path, 0, "filter", "%s", r->why);
+	else if (tables_compile(a, r->conf, r->next, &r->errs, r->why, sizeof(r->why)) < 0)
+		errs_add(&r->errs, path, 0, "", "%s", r->why);
 	if (r->errs.n_errors)
 		return;
 	r->plan = route_plan_new(r->conf, r->why, sizeof(r->why));
 	if (r->plan == NULL)
 		errs_add(&r->errs, path, 0, "routes", "%s", r->why);
+}
+
+/* A change of the control socket to the policies. Everything of it is the control core's but while
+ * the builder has it. */
+struct policy_call {
+	struct ctl_policy policy;
+	bool add;
+	void (*done)(void *arg, int status, const char *why);
+	void *arg;
+};
+
+static void build_policy(struct app *a)
+{
+	struct reload *r = &a->reload;
+	const struct ipsec_change change = {
+		.running = a->tables->ipsec, .policy = &r->policy->policy, .add = r->policy->add};
+
+	snprintf(r->why, sizeof(r->why), "no memory");
+	r->status = -ENOMEM;
+	r->next = calloc(1, sizeof(*r->next));
+	if (r->next == NULL)
+		return;
+	r->next->ipsec =
+		ipsec_build(a, a->conf, &change, &r->errs, &r->status, r->why, sizeof(r->why));
 }
 
 static void sweep(struct reload *r)
@@ -91,6 +115,8 @@ static void *builder(void *arg)
 			break;
 		if (r->stage == RELOAD_CHECK)
 			conf_free(read_conf(a, r->check_path));
+		else if (r->stage == RELOAD_POLICY)
+			build_policy(a);
 		else if (r->stage == RELOAD_SWEEP)
 			sweep(r);
 		else
@@ -173,8 +199,14 @@ bool reload_wants_routes(struct app *a)
 	}
 	t->acl = r->next->acl;
 	t->acl_stats = r->next->acl_stats;
+	t->ipsec = r->next->ipsec;
 	free(r->next);
 	r->next = t;
+	ipsec_join(r->conf, t->ipsec, t->ports);
+	if (ipsec_check(a, r->conf, t, &r->errs) < 0) {
+		refuse(a);
+		return false;
+	}
 	if (routes_begin_reload(a, r->conf, t, r->plan, r->why, sizeof(r->why)) < 0) {
 		errs_add(&r->errs, r->conf->file, 0, "routes", "%s", r->why);
 		refuse(a);
@@ -210,6 +242,7 @@ static void swap(struct app *a)
 	r->next = NULL;
 	a->conf = r->conf;
 	r->conf = NULL;
+	ipsec_apply(a, old, r->old);
 	a->env.config_path = a->conf->file;
 	for (unsigned i = 0; i < a->conf->n_ports; i++) {
 		a->ctl_port[i].name = a->conf->ports[i].name;
@@ -248,6 +281,59 @@ static void checked(struct app *a)
 	errs_fini(&errs);
 }
 
+static void answer_policy(struct app *a)
+{
+	struct reload *r = &a->reload;
+	struct policy_call *call = r->policy;
+
+	r->policy = NULL;
+	r->stage = RELOAD_IDLE;
+	errs_fini(&r->errs);
+	call->done(call->arg, r->status, r->why);
+	free(call);
+}
+
+/* The builder has other policies: workers get them now, and the answer comes when all have. */
+static void policy_built(struct app *a)
+{
+	struct reload *r = &a->reload;
+
+	if (r->status < 0) {
+		tables_free(r->next);
+		r->next = NULL;
+		answer_policy(a);
+		return;
+	}
+	ipsec_join(a->conf, r->next->ipsec, a->tables->ports);
+	r->old = tables_swap_ipsec(a, r->next);
+	r->next = NULL;
+	ipsec_apply(a, a->conf, r->old);
+	r->token = rte_rcu_qsbr_start(a->shared.qsv);
+	r->drained = false;
+	r->stage = RELOAD_GRACE;
+}
+
+void reload_policy(struct ctl_env *env, const struct ctl_policy *policy, bool add,
+	void (*done)(void *arg, int status, const char *why), void *arg)
+{
+	struct app *a = env->app;
+	struct reload *r = &a->reload;
+	struct policy_call *call;
+
+	if (r->stage != RELOAD_IDLE) {
+		done(arg, -EBUSY, "a reload, a check or another policy is under way; try again");
+		return;
+	}
+	call = calloc(1, sizeof(*call));
+	if (call == NULL) {
+		done(arg, -ENOMEM, "no memory");
+		return;
+	}
+	*call = (struct policy_call){.policy = *policy, .add = add, .done = done, .arg = arg};
+	r->policy = call;
+	give_work(r, RELOAD_POLICY);
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct app *a = arg;
@@ -256,7 +342,9 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
 	if (read(fd, &n, sizeof(n)) < 0)
 		return;
-	if (r->stage == RELOAD_CHECK) {
+	if (r->stage == RELOAD_POLICY) {
+		policy_built(a);
+	} else if (r->stage == RELOAD_CHECK) {
 		checked(a);
 	} else if (r->stage == RELOAD_SWEEP) {
 		r->stage = RELOAD_IDLE;
@@ -289,6 +377,12 @@ void reload_tick(struct app *a)
 	/* what workers logged by the old tables is in the rings by now: one more round reads it */
 	if (!r->drained) {
 		r->drained = true;
+		return;
+	}
+	if (r->policy) {
+		tables_free(r->old);
+		r->old = NULL;
+		answer_policy(a);
 		return;
 	}
 	acl_counters_retire(a->counters, r->old->acl, a->tables->acl, counter_freed, a);
@@ -363,6 +457,7 @@ void reload_fini(struct app *a)
 	route_plan_free(r->plan);
 	conf_free(r->conf);
 	conf_free(r->swept);
+	free(r->policy);
 	errs_fini(&r->errs);
 	if (a->ready)
 		event_free(a->ready);

@@ -24,6 +24,9 @@ enum tunnel_flag {
 	TUNNEL_AH = 16,             /* AH; both: AH around ESP */
 	TUNNEL_FOLLOW = 32,         /* the peer's address and port may change (behind a NAT) */
 	TUNNEL_FRAGMENT_INNER = 64, /* cut what is too large before ESP; else behind it */
+	/* what comes out of it must be what a policy of this tunnel is about, unless its SA has
+	 * selectors of its own; it has no interface, and the filter alone directs nothing there */
+	TUNNEL_BY_POLICY = 128,
 };
 
 enum tunnel_copy { TUNNEL_COPY, TUNNEL_SET, TUNNEL_CLEAR };

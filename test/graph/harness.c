@@ -213,15 +213,21 @@ struct tables *rig_swap(const struct rig_text *t)
 {
 	struct conf *conf = parse(t);
 	struct tables *next, *old;
+	struct errs errs = {0};
+	struct conf *was = rig->conf;
 	char why[512];
 
 	next = tables_begin(rig, conf, why, sizeof(why));
 	must(next != NULL, why);
 	must(routing_apply(rig, conf, next, why, sizeof(why)) == 0, why);
-	must(tables_filter(rig, conf, next, why, sizeof(why)) == 0, why);
+	must(tables_compile(rig, conf, next, &errs, why, sizeof(why)) == 0, why);
+	must(ipsec_check(rig, conf, next, &errs) == 0, "the SAs of the configuration");
+	ipsec_join(conf, next->ipsec, next->ports);
 	old = tables_publish(rig, next);
-	conf_free(rig->conf);
 	rig->conf = conf;
+	ipsec_apply(rig, was, old);
+	conf_free(was);
+	errs_fini(&errs);
 	neigh_apply(rig, conf);
 	return old;
 }
