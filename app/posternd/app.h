@@ -164,6 +164,7 @@ struct app {
 	struct tables *tables; /* the published ones */
 	struct neigh_db *neigh;
 	struct ra_db *ra;
+	struct mld_db *mld;
 	struct acl_counters *counters;
 	struct rule_counter *counter_base;
 	struct pending_orders pending[WORKERS_MAX];

@@ -81,6 +81,8 @@ unsigned control_tick(struct app *a)
 			break;
 	}
 	filterlog_flush(a->filterlog);
+	/* who listens is said before anything is asked (RFC 4862 section 5.4.2) */
+	mld_db_tick(a->mld, control_now_ms());
 	neigh_db_tick(a->neigh, control_now_ms());
 	ra_db_tick(a->ra, control_now_ms());
 	ports_poll_links(a);
@@ -151,6 +153,7 @@ static int open_socket(struct app *a)
 	a->env.worker = a->worker;
 	a->env.neigh = a->neigh;
 	a->env.ra = a->ra;
+	a->env.mld = a->mld;
 	a->env.filterlog = a->filterlog;
 	a->env.port = a->ctl_port;
 	a->env.n_ports = a->conf->n_ports;

@@ -1,5 +1,6 @@
-/* The control core's side of neighbours and router advertisements: frames out, what workers punt,
- * and orders to those that keep packets waiting. The state machines are lib/table's. Control core.
+/* The control core's side of neighbours, router advertisements and multicast groups: frames out,
+ * what workers punt, and orders to those that keep packets waiting. The state machines are
+ * lib/table's. Control core.
  */
 #include "app.h"
 
@@ -143,10 +144,15 @@ int neigh_punted(struct app *a, const struct rte_mbuf *m)
 	const struct meta *meta = meta_of((struct rte_mbuf *)(uintptr_t)m);
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint64_t now = control_now_ms();
+	struct mld_query query;
 	struct nd nd;
 
 	if (!(meta->flags & META_IP6))
 		return neigh_db_arp(a->neigh, meta->in_if, p, m->data_len, now);
+	if (mld_read(p, m->data_len, &query) == MLD_OK) {
+		mld_db_heard(a->mld, meta->in_if, &query, now);
+		return 0;
+	}
 	if (nd_read(p, m->data_len, &nd) != ND_OK)
 		return -EINVAL;
 	ra_db_heard(a->ra, meta->in_if, &nd, now);
@@ -161,6 +167,19 @@ static bool ra_ready(void *arg, const struct iface *iface)
 
 	return atomic_load(&a->shared.link_up[iface->port]) &&
 	       neigh_own_usable(neigh_db_table(a->neigh), iface->id, iface->ll.b);
+}
+
+/* RFC 3590: "::" is the source of what must be said before we have an address. */
+static bool mld_source(void *arg, const struct iface *iface, struct addr *from)
+{
+	const struct app *a = arg;
+
+	if (!atomic_load(&a->shared.link_up[iface->port]) || neigh_db_ip6_off(a->neigh, iface->id))
+		return false;
+	*from = neigh_own_usable(neigh_db_table(a->neigh), iface->id, iface->ll.b)
+			? iface->ll
+			: (struct addr){0};
+	return true;
 }
 
 static void neigh_confs(const struct conf *conf, struct neigh_conf nc[NEIGH_FAMILIES])
@@ -181,6 +200,7 @@ int neigh_init(struct app *a)
 {
 	const struct neigh_ops ops = {.arg = a, .arp = send_arp, .nd = send_nd, .settled = settled};
 	const struct ra_ops ra_ops = {.arg = a, .send = send_nd, .ready = ra_ready};
+	const struct mld_ops mld_ops = {.arg = a, .send = send_nd, .source = mld_source};
 	uint32_t max[NEIGH_FAMILIES] = {
 		[NEIGH_IP4] = a->conf->arp.entries_max, [NEIGH_IP6] = a->conf->nd.entries_max};
 	struct neigh_conf nc[NEIGH_FAMILIES];
@@ -188,13 +208,16 @@ int neigh_init(struct app *a)
 	neigh_confs(a->conf, nc);
 	a->neigh = neigh_db_new(max, a->shared.qsv, nc, &ops, rte_rand());
 	a->ra = ra_db_new(&ra_ops, rte_rand());
-	return a->neigh && a->ra ? 0 : -ENOMEM;
+	a->mld = mld_db_new(&mld_ops, rte_rand());
+	return a->neigh && a->ra && a->mld ? 0 : -ENOMEM;
 }
 
 void neigh_fini(struct app *a)
 {
+	mld_db_free(a->mld);
 	ra_db_free(a->ra);
 	neigh_db_free(a->neigh);
+	a->mld = NULL;
 	a->ra = NULL;
 	a->neigh = NULL;
 }
@@ -207,12 +230,15 @@ void neigh_apply(struct app *a, const struct conf *conf)
 	neigh_db_configure(a->neigh, nc);
 	tables_neighbours(a, conf);
 	ra_db_ports(a->ra, a->tables->ports, control_now_ms());
+	mld_db_configure(a->mld, conf->nd.retry_ms);
+	mld_db_ports(a->mld, a->tables->ports, control_now_ms());
 }
 
 void neigh_link(struct app *a, uint16_t port, bool up)
 {
 	uint64_t now = control_now_ms();
 
+	mld_db_link(a->mld, port, up, now);
 	neigh_db_link(a->neigh, port, up, now);
 	if (up)
 		ra_db_link_up(a->ra, port, now);
@@ -223,9 +249,12 @@ void neigh_start(struct app *a)
 	const struct ports *p = a->tables->ports;
 	uint64_t now = control_now_ms();
 
-	for (unsigned i = 0; i < a->conf->n_ports; i++)
-		neigh_db_link(a->neigh, a->port[i].id,
-			atomic_load(&a->shared.link_up[a->port[i].id]), now);
+	for (unsigned i = 0; i < a->conf->n_ports; i++) {
+		bool up = atomic_load(&a->shared.link_up[a->port[i].id]);
+
+		mld_db_link(a->mld, a->port[i].id, up, now);
+		neigh_db_link(a->neigh, a->port[i].id, up, now);
+	}
 	for (uint16_t i = 1; i < p->n_ifaces; i++) {
 		const struct iface *f = &p->iface[i];
 

@@ -4,6 +4,7 @@
 #include "ctl/api.h"
 
 #include <rte_ethdev.h>
+#include <stdlib.h>
 
 static struct port_counters sum(const struct ctl_env *env, uint16_t port)
 {
@@ -185,6 +186,23 @@ static json_t *discovery_json(const struct ctl_env *env, const struct iface *f)
 		"redirects_ignored", api_u64(s.redirects));
 }
 
+/* The IPv6 groups that are listened to, and what is said about that. */
+static json_t *multicast_json(const struct ctl_env *env, const struct iface *f)
+{
+	struct addr *group = calloc(IFACE_GROUPS_MAX(f), sizeof(*group));
+	unsigned n = group ? iface_groups(f, group, IFACE_GROUPS_MAX(f)) : 0;
+	json_t *groups = json_array();
+	struct mld_stats s = {.version = 2};
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(groups, text_json_addr(&group[i]));
+	free(group);
+	if (env->mld)
+		s = mld_db_stats(env->mld, f->id);
+	return json_pack("{s:o, s:o, s:o, s:i}", "groups", groups, "reports_sent",
+		api_u64(s.reports), "queries_received", api_u64(s.queries), "version", s.version);
+}
+
 static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 {
 	json_t *addrs = json_array();
@@ -194,7 +212,7 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 		json_array_append_new(addrs, json_string(prefix_format(&f->addrs[i], buf)));
 	return json_pack(
 		"{s:o, s:s, s:b, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:[], s:[], s:s, s:b, s:o,"
-		" s:o, s:b}",                                            //
+		" s:o, s:b, s:o}",                                       //
 		"name", text_json(f->name),                              //
 		"zone", f->zone == RULE_SECURE ? "secure" : "nonsecure", //
 		"enabled", (f->flags & IFACE_UP) != 0,                   //
@@ -214,7 +232,8 @@ static json_t *iface_json(const struct ctl_env *env, const struct iface *f)
 		"directed_broadcast", (f->flags & IFACE_BCAST_FORWARD) != 0, //
 		"router_advertisements", ra_json(f->ra),                     //
 		"router_discovery", discovery_json(env, f),                  //
-		"ip6_off", env->neigh != NULL && neigh_db_ip6_off(env->neigh, f->id));
+		"ip6_off", env->neigh != NULL && neigh_db_ip6_off(env->neigh, f->id), "multicast",
+		multicast_json(env, f));
 }
 
 struct own {                       /* interfaces by id, for the states of their addresses */

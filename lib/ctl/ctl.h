@@ -10,6 +10,7 @@
 #include "dp/graph.h"
 #include "dp/worker.h"
 #include "table/acl_write.h"
+#include "table/mld_send.h"
 #include "table/neigh_write.h"
 #include "table/ra_send.h"
 #include "table/route_write.h"
@@ -81,6 +82,7 @@ struct ctl_env {
 	struct worker **worker; /* shared->n_workers */
 	struct neigh_db *neigh;
 	const struct ra_db *ra;
+	const struct mld_db *mld;
 	struct filterlog *filterlog;
 	const struct ctl_port *port;
 	unsigned n_ports;

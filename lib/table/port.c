@@ -5,6 +5,8 @@
  */
 #include "table/port.h"
 
+#include "wire/nd.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +171,42 @@ bool iface_has_group(const struct iface *f, const uint8_t addr[16])
 			return true;
 	}
 	return false;
+}
+
+static unsigned add_group(struct addr group[], unsigned n, unsigned max, const struct addr *g)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (addr_equal(&group[i], g))
+			return n;
+	if (n == max)
+		return n;
+	group[n] = *g;
+	return n + 1;
+}
+
+/* The same groups as iface_has_group. */
+unsigned iface_groups(const struct iface *f, struct addr group[], unsigned max)
+{
+	const struct addr routers = {.b = {0xff, 2, [15] = 2}};
+	unsigned n = 0;
+
+	if (!(f->flags & IFACE_IP6))
+		return 0;
+	n = add_group(group, n, max, &routers);
+	for (unsigned j = 0; j < f->n_addrs; j++) {
+		const struct prefix *own = &f->addrs[j];
+		struct addr anycast = addr_masked(&own->addr, own->len), g;
+
+		if (addr_is4(&own->addr))
+			continue;
+		g = nd_solicited_node(&own->addr);
+		n = add_group(group, n, max, &g);
+		if (own->len >= 127 || addr_is_link_local(&own->addr))
+			continue;
+		g = nd_solicited_node(&anycast);
+		n = add_group(group, n, max, &g);
+	}
+	return n;
 }
 
 struct addr iface_eui64(const struct rte_ether_addr *mac)

@@ -134,6 +134,12 @@ bool iface_is_anycast(const struct iface *f, const uint8_t addr[16]);
  * subnet has (RFC 4291 section 2.8). Any thread. */
 bool iface_has_group(const struct iface *f, const uint8_t addr[16]);
 
+/* The groups that it has joined and that others must know of: all but ff02::1, which RFC 3810
+ * section 6 leaves out. Each once, at most max; returns how many. IFACE_GROUPS_MAX(f) hold all. Any
+ * thread. */
+#define IFACE_GROUPS_MAX(f) (1u + 2u * (f)->n_addrs)
+unsigned iface_groups(const struct iface *f, struct addr group[], unsigned max);
+
 /* The interface with just these tags (VLAN ids, 0: no such tag), or IFACE_NONE. Workers. */
 static inline uint16_t port_find(const struct port_entry *p, uint16_t outer, uint16_t vlan)
 {

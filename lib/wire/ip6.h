@@ -42,7 +42,8 @@
 #define ICMP6_PARAMETER 4
 #define ICMP6_ECHO 128
 #define ICMP6_ECHO_REPLY 129
-#define ICMP6_ND_FIRST 133 /* router solicitation, RFC 4861 */
+#define ICMP6_MLD_QUERY 130 /* RFC 2710, RFC 3810 */
+#define ICMP6_ND_FIRST 133  /* router solicitation, RFC 4861 */
 #define ICMP6_REDIRECT 137
 #define ICMP6_ND_LAST ICMP6_REDIRECT
 

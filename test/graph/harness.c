@@ -165,6 +165,22 @@ static void make_port(unsigned i, unsigned rx_rings, unsigned tx_rings)
 	p->id = (uint16_t)id;
 }
 
+static bool speechless(void *arg, const struct iface *iface, struct addr *from)
+{
+	return false;
+}
+
+static void hush_listener(void)
+{
+	const struct mld_ops ops = {.source = speechless};
+
+	mld_db_free(rig->mld);
+	rig->mld = mld_db_new(&ops, 1);
+	if (rig->mld == NULL)
+		give_up("no memory");
+	mld_db_ports(rig->mld, rig->tables->ports, control_now_ms());
+}
+
 void rig_up(const struct rig_text *t, unsigned tx_rings)
 {
 	struct conf *conf;
@@ -188,6 +204,8 @@ void rig_up(const struct rig_text *t, unsigned tx_rings)
 		make_port(i, t->rx_rings ? t->rx_rings : 1, tx_rings);
 	if (app_boot_on_eal(rig) < 0)
 		give_up("the daemon does not boot");
+	if (!t->listener)
+		hush_listener();
 	rig->filterlog = filterlog_new();
 	if (rig->filterlog == NULL)
 		give_up("no memory");

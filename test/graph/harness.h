@@ -73,6 +73,9 @@ struct rig_text {
 	const char *rest;  /* sections ip4, arp, log */
 	const char *port;  /* more settings of each port */
 	unsigned rx_rings; /* receive queues of each port; 0: one */
+	/* Multicast listener discovery speaks; else it is silent, as its reports of new groups
+	 * would come between the frames of all other tests. For rig_up. */
+	bool listener;
 };
 
 extern struct app *rig;

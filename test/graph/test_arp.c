@@ -240,6 +240,31 @@ static void full_queue(void **state)
 	expect_drops(DROP_NONE, 0);
 }
 
+/* The control core never answers: what waits is let go all the same, after ten seconds. */
+static void control_core_is_silent(void **state)
+{
+	uint64_t hz = rig->shared.tsc_hz;
+	struct spec s = spec_udp();
+	struct event unheard;
+	struct frame f;
+
+	s.dst = IP(192, 0, 2, 46);
+	frame_make(&f, &s);
+	rig_put(LAN, &f);
+	rig_put(LAN, &f);
+	rig_run();
+	assert_int_equal(RIG_STAT(neigh_waiting), 2);
+	expect_drops(DROP_NONE, 0);
+	rig->shared.tsc_hz = 1; /* seconds fly */
+	rig_run();
+	rig->shared.tsc_hz = hz;
+	assert_int_equal(rig_discard(), 2); /* host unreachable */
+	expect_drops(DROP_NEIGH_TIMEOUT, 2);
+	assert_int_equal(rig->worker[0]->stats.neigh_waiting, 0);
+	while (link_event_get(&rig->worker[0]->link, &unheard, 1))
+		;
+}
+
 /* So many neighbours at once that there is no place left to wait. */
 static void too_many_neighbours(void **state)
 {
@@ -466,6 +491,7 @@ int main(void)
 		TEST(resolves_and_sends_in_order),
 		TEST(later_packets_do_not_overtake),
 		TEST(full_queue),
+		TEST(control_core_is_silent),
 		TEST(silent_neighbour),
 		TEST(neighbour_moves),
 		TEST(rate_of_arp),

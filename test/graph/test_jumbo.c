@@ -24,6 +24,7 @@ static const struct rig_text text = {
 	.neighbours = ", { interface = \"q\"; address = \"10.31.0.2\";"
 		      "    mac = \"02:00:0a:1f:00:02\"; }",
 	.port = "mtu = 9000;",
+	.system = "burst-packets = 256;",
 };
 
 static void buffers_hold_a_frame(void **state)
@@ -160,6 +161,42 @@ static void echo(void **state)
 	expect_drops(DROP_NONE, 0);
 }
 
+/* So many fragments in one walk that no stream would hold them: what is beyond that is dropped, and
+ * the next walk has room again. */
+static void more_than_a_walk_holds(void **state)
+{
+	struct rig_text narrow = text;
+	struct spec s = udp(HOST_C, 20 + 6 * 552 + 8); /* seven fragments each */
+	static struct frame f;
+
+	narrow.interfaces = "{ name = \"lan\"; port = \"p0\"; addresses = [\"10.1.0.1/16\"]; },"
+			    "{ name = \"dmz\"; port = \"p2\"; mtu = 576;"
+			    "  addresses = [\"172.16.0.1/24\"]; }";
+	narrow.neighbours = "";
+	rig_reload(&narrow);
+	/* port_rx takes fewer of large packets: have it forget those of before */
+	frame_make(&f, &(struct spec){.dst_mac = host_mac(HOST_A)});
+	for (unsigned i = 0; i < 50; i++) {
+		rig_put(LAN, &f);
+		rig_run();
+	}
+	rig_discard();
+	rig_mark();
+	frame_make(&f, &s);
+	for (unsigned i = 0; i < 200; i++)
+		rig_put(LAN, &f);
+	rig_walk();
+	assert_int_equal(RIG_STAT(sent), WALK_FRAGMENTS_MAX / 7 * 7);
+	assert_int_equal(RIG_STAT(packets_cut), WALK_FRAGMENTS_MAX / 7);
+	assert_int_equal(rig_discard(), WALK_FRAGMENTS_MAX / 7 * 7);
+	expect_drops(DROP_FRAG_WALK_FULL, 200 - WALK_FRAGMENTS_MAX / 7);
+	rig_put(LAN, &f);
+	rig_run();
+	assert_int_equal(rig_discard(), 7);
+	expect_drops(DROP_NONE, 0);
+	rig_reload(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +205,7 @@ int main(void)
 		TEST(two_tags),
 		TEST(too_large),
 		TEST(echo),
+		TEST(more_than_a_walk_holds),
 	};
 	int ret;
 

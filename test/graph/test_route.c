@@ -150,6 +150,45 @@ static void reverse_path(void **state)
 	rig_reload(&plain);
 }
 
+/* RFC 3704 section 2.4: a default route is a route to every source; a dead one, or a source that is
+ * no host, is not helped by it. Strict: only by the interface where the default route leads. */
+static void reverse_path_by_default_route(void **state)
+{
+	struct rig_text t = {
+		.interfaces = "{ name = \"lan\"; port = \"p0\"; urpf = \"strict\";"
+			      "  addresses = [\"10.1.0.1/16\"]; },"
+			      "{ name = \"wan\"; port = \"p1\"; urpf = \"strict\";"
+			      "  addresses = [\"192.0.2.1/24\"]; },"
+			      "{ name = \"dmz\"; port = \"p2\"; urpf = \"loose\";"
+			      "  addresses = [\"172.16.0.1/24\"]; }",
+		.routes = "{ to = \"0.0.0.0/0\"; via = \"192.0.2.254\"; },"
+			  "{ to = \"10.6.0.0/16\"; type = \"blackhole\"; }",
+	};
+	struct spec s = spec_udp();
+	struct frame f;
+
+	rig_reload(&t);
+	s.src = IP(8, 8, 8, 8);
+	s.dst = HOST_C;
+	s.dst_mac = port_mac(WAN);
+	frame_make(&f, &s);
+	expect_routed(WAN, &f, DMZ, HOST_C, 0);
+	s.dst_mac = port_mac(LAN);
+	frame_make(&f, &s);
+	expect_drop_of(LAN, &f, DROP_URPF);
+	s.dst_mac = port_mac(DMZ);
+	s.dst = HOST_A;
+	frame_make(&f, &s);
+	expect_routed(DMZ, &f, LAN, HOST_A, 0);
+	s.src = IP(10, 6, 1, 1);
+	frame_make(&f, &s);
+	expect_drop_of(DMZ, &f, DROP_URPF);
+	s.src = IP(10, 1, 255, 255);
+	frame_make(&f, &s);
+	expect_drop_of(DMZ, &f, DROP_URPF);
+	rig_reload(&plain);
+}
+
 static void directed_broadcast(void **state)
 {
 	struct rig_text t = {
@@ -206,6 +245,7 @@ int main(void)
 		TEST(ecmp_keeps_a_flow_on_its_path),
 		TEST(ecmp_keeps_fragments_together),
 		TEST(reverse_path),
+		TEST(reverse_path_by_default_route),
 		TEST(directed_broadcast),
 	};
 	int ret;

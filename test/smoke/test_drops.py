@@ -64,6 +64,7 @@ NOT_FROM_OUTSIDE = {
         "ip6-fragment-invalid", "ip6-link-local", "ip6-beyond-scope", "nd-hop-limit",
         "nd-fragment", "nd-invalid"), "test_ip6.py"),
     "ip6-off": "test_nd.py",
+    "mld-invalid": "test_mld.py",
     "nd-rate": "takes more of a flood than a slow machine sends",
     "nd-ring-full": "takes a control core that does not keep up",
     "local-tentative": "takes a packet in the second after the start",

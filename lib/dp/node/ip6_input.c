@@ -191,13 +191,18 @@ static enum drop_reason input(
 	return DROP_NONE;
 }
 
-/* Neighbour discovery for us. */
+static bool is_query(const struct meta *meta)
+{
+	return meta->key6.sport == RTE_BE16(ICMP6_MLD_QUERY);
+}
+
+/* Neighbour discovery for us, or a query who listens to which groups. */
 static bool is_nd(const struct ports *ports, const struct meta *meta)
 {
 	const struct iface *f = &ports->iface[meta->in_if];
 
 	return meta->proto == IP6_ICMP && meta->frag != PACKET_LATER_FRAGMENT &&
-	       icmp6_is_nd((uint8_t)rte_be_to_cpu_16(meta->key6.sport)) &&
+	       (icmp6_is_nd((uint8_t)rte_be_to_cpu_16(meta->key6.sport)) || is_query(meta)) &&
 	       (ip6_is_multicast(meta->key6.dst) ||
 		       ports_is_own6(ports, meta->in_if, meta->key6.dst) ||
 		       iface_is_anycast(f, meta->key6.dst));
@@ -205,6 +210,8 @@ static bool is_nd(const struct ports *ports, const struct meta *meta)
 
 static uint16_t nd(const struct rte_mbuf *m, struct meta *meta)
 {
+	if (is_query(meta)) /* judged there */
+		return NEXT_ND_INPUT;
 	/* it went through no router: RFC 4861 sections 6.1 and 7.1 */
 	if (rte_pktmbuf_mtod(m, const uint8_t *)[7] != 255)
 		return node_drop(meta, DROP_ND_HOP_LIMIT, NEXT_DROP);
