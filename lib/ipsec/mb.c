@@ -132,13 +132,40 @@ static void gmac_ah(struct mb *mb, struct mb_op *op)
 		memcpy(tail, saved, 4);
 }
 
+/* The lines of an expanded key that a text of that length needs: round keys, and as many powers of
+ * GCM's hash key as there are blocks, of which the library has the low ones last; or the key of the
+ * second algorithm. */
+static void prefetch_key(const struct mb_op *op)
+{
+	const struct sa *sa = op->sa;
+	const uint8_t *key = sa->key;
+	unsigned at = offsetof(struct mb_key, hmac), end = at + sizeof(struct mb_hmac_key);
+
+	if (sa->integ == INTEG_NONE || sa->integ >= INTEG_AES_GMAC_128) {
+		end = sizeof(struct gcm_key_data);
+		at = (end - 16 * RTE_MIN((op->len | op->aad_len) / 16u + 3, 48u)) & ~63u;
+	} else if (sa->flags & SA_IN && sa->enc <= ENC_AES_CBC_256)
+		key += offsetof(struct mb_key, aes.dec) & ~63u;
+	for (unsigned i = 0; i < 4; i++)
+		rte_prefetch0(key + i * RTE_CACHE_LINE_SIZE);
+	for (; at < end; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(sa->key + at);
+}
+
+#define AHEAD 3 /* packets: their keys come from memory while others are encrypted */
+
 void mb_crypt(struct mb *mb, struct mb_op op[], unsigned n)
 {
 	unsigned n_jobs = 0;
 
+	for (unsigned i = 1; i < RTE_MIN(n, AHEAD); i++)
+		if (op[i].sa != op[0].sa)
+			prefetch_key(&op[i]);
 	for (unsigned i = 0; i < n; i++) {
 		const struct sa *sa = op[i].sa;
 
+		if (i + AHEAD < n && op[i + AHEAD].sa != sa)
+			prefetch_key(&op[i + AHEAD]);
 		if (sa->enc >= ENC_AES_GCM_128 && sa->enc <= ENC_AES_GCM_256)
 			gcm_one(mb, &op[i]);
 		else if (sa->enc >= ENC_AES_GMAC_128 && sa->enc <= ENC_AES_GMAC_256)

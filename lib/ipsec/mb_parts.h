@@ -1,5 +1,6 @@
 /* What the parts of mb share: how expanded keys lie in an SA, and what a worker has of the library.
- * Only mb*.c include this.
+ * Only mb*.c include this, and bench/crypto, which holds
+ * them against the bare library.
  */
 #pragma once
 
@@ -76,10 +77,20 @@ struct mb {
 	uint8_t random_key[16], round_keys[2][15 * 16] __rte_aligned(16);
 	struct mb_scratch scratch[MB_JOBS];
 	struct mb_op *op[MB_JOBS]; /* of the burst that is being gathered */
+	IMB_JOB job[MB_JOBS];      /* of bursts of one algorithm; others have the manager's */
+	uint32_t job_suite;        /* that jobs_set of them are filled for */
+	unsigned jobs_set;
 };
 
 /* Runs n operations (n <= MB_JOBS) as jobs of the library: everything but GCM and GMAC. */
 void mb_jobs(struct mb *mb, struct mb_op *op[], unsigned n);
+
+/* One packet as one job: what is the same for all packets of a suite and direction; the rest
+ * (false: it can't be done); and what there is to do when the library has done it. mb_fill.c, which
+ * bench/crypto uses as well. */
+void mb_job_suite(IMB_JOB *j, const struct sa *sa);
+bool mb_job_packet(IMB_JOB *j, struct mb_op *op, struct mb_scratch *x);
+void mb_job_finish(const IMB_JOB *j);
 
 /* Whether two ICVs are the same, in a time that depends on their length alone: 8 to 32 bytes, a
  * multiple of 4. */
