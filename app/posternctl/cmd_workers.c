@@ -74,24 +74,25 @@ static void workers(json_t *list)
 static void rings(json_t *list)
 {
 	static const char *const columns[] = {">WORKER", ">RX OUT", ">RX IN", ">TX OUT", ">TX IN",
-		">REFUSED: RX", ">TX", ">PUNT", ">INJECT", ">EVENT", ">ORDER"};
+		">SA OUT", ">SA IN", ">REFUSED: RX", ">TX", ">SA", ">PUNT", ">INJECT", ">EVENT",
+		">ORDER"};
 	static const char *const ring[] = {
-		"handoff_rx", "handoff_tx", "punt", "inject", "event", "order"};
-	static const char *const kind[] = {"rx", "tx"};
-	struct table *t = table_new(columns, 11);
+		"handoff_rx", "handoff_tx", "handoff_sa", "punt", "inject", "event", "order"};
+	static const char *const kind[] = {"rx", "tx", "sa"};
+	struct table *t = table_new(columns, 14);
 	json_t *w;
 	size_t i;
 
 	putchar('\n');
 	json_array_foreach (list, i, w) {
 		table_cell(t, "%lld", (long long)get_int(w, "id"));
-		for (size_t k = 0; k < 2; k++) {
+		for (size_t k = 0; k < 3; k++) {
 			table_cell(t, "%s",
 				print_count(get_int(json_object_get(w, "handoff_out"), kind[k])));
 			table_cell(t, "%s",
 				print_count(get_int(json_object_get(w, "handoff_in"), kind[k])));
 		}
-		for (size_t k = 0; k < 6; k++)
+		for (size_t k = 0; k < 7; k++)
 			table_cell(t, "%s",
 				print_count(get_int(json_object_get(w, "refused"), ring[k])));
 	}

@@ -101,13 +101,14 @@ static uint64_t handoff_sum(
 
 static json_t *rings_json(const struct ctl_env *env, const struct worker *w, uint64_t *waiting)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "punt",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "punt",
 		api_u64(ring_refused(&w->link.punt)), "inject",
 		api_u64(ring_refused(&w->link.inject)), "event",
 		api_u64(ring_refused(&w->link.event)), "order",
 		api_u64(ring_refused(&w->link.order)), "handoff_rx",
 		api_u64(handoff_sum(env, w->id, HANDOFF_RX, waiting)), "handoff_tx",
-		api_u64(handoff_sum(env, w->id, HANDOFF_TX, waiting)));
+		api_u64(handoff_sum(env, w->id, HANDOFF_TX, waiting)), "handoff_sa",
+		api_u64(handoff_sum(env, w->id, HANDOFF_SA, waiting)));
 }
 
 static json_t *queues_json(const struct ctl_env *env, const struct worker *w)
@@ -130,8 +131,9 @@ static json_t *queues_json(const struct ctl_env *env, const struct worker *w)
 
 static json_t *handoff_json(const uint64_t count[HANDOFF_KINDS])
 {
-	return json_pack("{s:o, s:o}", "rx", api_u64(api_count(&count[HANDOFF_RX])), "tx",
-		api_u64(api_count(&count[HANDOFF_TX])));
+	return json_pack("{s:o, s:o, s:o}", "rx", api_u64(api_count(&count[HANDOFF_RX])), "tx",
+		api_u64(api_count(&count[HANDOFF_TX])), "sa",
+		api_u64(api_count(&count[HANDOFF_SA])));
 }
 
 /* Shares of the worker's time, since the start and since the last look. */

@@ -74,7 +74,8 @@ void flow_cache_learn(struct worker *w, const struct meta *meta)
 
 	if (c == NULL || c->rest > 0 ||
 		meta->flags & (META_OURS | META_EXEMPT | META_L2_GROUP | META_WAITED) ||
-		meta->frag != PACKET_WHOLE || meta->scope != RULE_ROUTE)
+		meta->frag != PACKET_WHOLE || meta->scope != RULE_ROUTE ||
+		meta->tunnel != TUNNEL_NONE || meta->more & META_MERGED)
 		return;
 	in = &acl->verdict[meta->verdict_in];
 	out = &acl->verdict[meta->verdict_out];

@@ -4,7 +4,9 @@
  * serial rises when the tables or the identity of a neighbour change.
  *
  * Only whole packets that go out by a neighbour and were permitted without a log record are
- * remembered. One per worker, read (node fast_path) and written (node ip_output) by it alone.
+ * remembered; none that came out of a tunnel, or go into one. What the policies of IPsec say of a
+ * packet that came in the clear depends on what is in the key as well. One per worker, read (node
+ * fast_path) and written (node ip_output) by it alone.
  */
 #pragma once
 

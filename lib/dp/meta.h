@@ -28,6 +28,16 @@ enum meta_flag6 {
 	META6_TINY = 2,     /* for us: a first fragment without all headers (RFC 7112) */
 };
 
+enum meta_more {          /* what IPsec has to do with it */
+	META_MERGED = 1,  /* reassemble: another's fragments, made one here; may be cut again */
+	META_OUTER = 2,   /* esp_out, ah_out: the outer header is ours; no policy is asked */
+	META_HAD_ESP = 4, /* esp_in, ah_in: which headers of the tunnel it came out of */
+	META_HAD_AH = 8,
+	META_HANDED = 16,  /* came from another worker, which chose the SA: meta->sa */
+	META_DISCARD = 32, /* policy_out: dropped unless the filter names a tunnel for it */
+	META_JUDGED = 64,  /* policy_in: an inbound policy, or an SA, is about it */
+};
+
 struct meta {
 	struct acl_key key; /* ip4_input */
 	union {
@@ -48,6 +58,7 @@ struct meta {
 	uint8_t scope;                /* ip_route: RULE_ROUTE or RULE_LOCAL */
 	uint8_t nh_type;              /* ip_route: enum nexthop_type */
 	uint8_t icmp_type, icmp_code; /* whoever sends to icmp4_error or icmp6_error */
+	uint8_t more;                 /* enum meta_more */
 	uint16_t icmp_data;           /* ... the MTU of what does not fit, or a problem's pointer */
 	uint32_t verdict_in, verdict_out; /* acl_in, acl_out: acl.h verdicts */
 	uint32_t neigh;                   /* ip_output: index, for the wait queue */
@@ -56,9 +67,10 @@ struct meta {
 	uint8_t zone_in;   /* eth_input: RULE_SECURE or RULE_NONSECURE */
 	uint8_t zone_out;  /* ip_route */
 	uint8_t group_in;  /* acl_in: the group that was asked */
-	uint8_t nested;    /* esp_in, ah_in: how often a header of theirs was taken off */
-	/* inbound: handle of the SA that the packet came out of last; outbound (policy_out, filter,
-	 * tunnel interface): 0 until its worker took one. Kept over a handoff to that worker */
+	/* esp_in, ah_in: how often a header of theirs was taken off; esp_out, ah_out: put on */
+	uint8_t nested;
+	/* inbound: handle of the SA that the packet came out of last; outbound (esp_out, ah_out):
+	 * the one that it is for. Kept over a handoff to the worker that owns that SA */
 	uint32_t sa;
 	uint16_t tunnel;     /* the tunnel it came out of; 0: none */
 	uint16_t tunnel_out; /* policy_out or acl_out: the one it has to go through; 0: none */
@@ -99,6 +111,16 @@ static inline struct meta *meta_from_tx(struct rte_mbuf *m)
 	return meta_of(m);
 }
 _Static_assert(sizeof(((struct rte_mbuf *)0)->hash) == sizeof(uint64_t), "room for the way");
+
+/* A packet that becomes one of ours: whatever it came through is nothing to it. */
+static inline void meta_forget_tunnel(struct meta *meta)
+{
+	meta->more = 0;
+	meta->nested = 0;
+	meta->sa = 0;
+	meta->tunnel = 0;
+	meta->tunnel_out = 0;
+}
 
 /* The packet's destination, of either family. */
 static inline struct addr meta_dst(const struct meta *meta)

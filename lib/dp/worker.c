@@ -6,6 +6,7 @@
 #include <rte_malloc.h>
 
 #define RESOLVE_RATE 10000 /* events a second and family */
+#define ACQUIRE_RATE 1000  /* events a second */
 #define ORDERS_PER_WALK 16
 
 int worker_init(struct worker *w)
@@ -16,6 +17,7 @@ int worker_init(struct worker *w)
 	w->neigh_wait = neigh_wait_new(w->socket);
 	w->acl_memo = acl_memo_new(w->socket);
 	w->flow_cache = flow_cache_new(w->socket);
+	w->mb = mb_new(w->socket);
 	if (w->rule_counter == NULL || w->sample == NULL || w->neigh_wait == NULL ||
 		w->acl_memo == NULL || w->flow_cache == NULL || reassembly_new(w) < 0) {
 		worker_fini(w);
@@ -31,6 +33,7 @@ int worker_init(struct worker *w)
 void worker_fini(struct worker *w)
 {
 	reassembly_free(w);
+	mb_free(w->mb);
 	flow_cache_free(w->flow_cache);
 	acl_memo_free(w->acl_memo);
 	neigh_wait_free(w->neigh_wait);
@@ -39,6 +42,7 @@ void worker_fini(struct worker *w)
 	w->neigh_wait = NULL;
 	w->acl_memo = NULL;
 	w->flow_cache = NULL;
+	w->mb = NULL;
 	w->sample = NULL;
 	w->rule_counter = NULL;
 }
@@ -65,6 +69,7 @@ static void policy(struct worker *w)
 	bucket_init(&w->log, p->log_rate, p->log_burst, hz, w->now_tsc);
 	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
 		bucket_init(&w->resolve[f], RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
+	bucket_init(&w->acquire, ACQUIRE_RATE, ACQUIRE_RATE / 10, hz, w->now_tsc);
 	frag_set_limits(reassembly_table(w), &limits);
 	w->policy_generation = w->root->generation;
 }

@@ -9,6 +9,7 @@
 #include "dp/flow_cache.h"
 #include "dp/meta.h"
 #include "frag/frag.h"
+#include "ipsec/mb.h"
 #include "link/handoff.h"
 #include "link/msg.h"
 #include "table/acl_memo.h"
@@ -64,7 +65,10 @@ struct worker_stats {
 	uint64_t created;
 	uint64_t sent;
 	uint64_t punted;
-	uint64_t absorbed; /* fragments but the first of a datagram put together */
+	/* fragments but the first of a datagram put together; the two below */
+	uint64_t absorbed;
+	uint64_t esp_dummies;    /* RFC 4303 section 2.6 */
+	uint64_t nat_keepalives; /* RFC 3948 section 2.3 */
 	uint64_t drops[DROP_N];
 	uint64_t handoff_out[HANDOFF_KINDS], handoff_in[HANDOFF_KINDS];
 	uint64_t icmp_errors_sent,
@@ -130,8 +134,10 @@ struct worker {
 	struct reassembly *reassembly;
 	struct acl_memo *acl_memo;
 	struct flow_cache *flow_cache;
+	struct mb *mb;         /* IPsec's ciphers; NULL: the CPU has not what they need */
+	struct bucket acquire; /* events */
 	struct rte_graph *graph;
-	unsigned walk_packets;   /* that sources put into this walk */
+	unsigned walk_packets;   /* that sources put into this walk, and pieces that protect cut */
 	unsigned walk_fragments; /* that ip_output made in this walk */
 
 	struct worker_stats stats;

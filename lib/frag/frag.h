@@ -72,11 +72,14 @@ const struct frag_stats *frag_table_stats(const struct frag_table *t);
  * the table or the share of packet buffers is full the oldest datagram gives way, and when a source
  * is at its limit its own oldest: to refuse the new one would let a few fragments in a minute keep
  * everybody else's out, while like this an attacker must send a table full in the milliseconds in
- * which an honest datagram arrives. */
+ * which an honest datagram arrives.
+ *
+ * realm: fragments of different ones are never put together, whatever their headers say: what came
+ * out of a tunnel and what did not (RFC 4301 section 7). */
 struct rte_mbuf *frag4_add(
-	struct frag_table *t, struct rte_mbuf *m, uint64_t now, unsigned *merged);
+	struct frag_table *t, struct rte_mbuf *m, uint16_t realm, uint64_t now, unsigned *merged);
 struct rte_mbuf *frag6_add(
-	struct frag_table *t, struct rte_mbuf *m, uint64_t now, unsigned *merged);
+	struct frag_table *t, struct rte_mbuf *m, uint16_t realm, uint64_t now, unsigned *merged);
 
 /* Gives up datagrams whose time is over, up to so many; how many. Looks at no other. Worker. */
 unsigned frag_expire(struct frag_table *t, uint64_t now, unsigned datagrams);

@@ -18,7 +18,7 @@ struct key {
 			uint32_t id;              /* as on the wire */
 			uint8_t proto;            /* IPv4 alone */
 			uint8_t family;           /* 4 or 6 */
-			uint8_t zero[2];
+			uint16_t realm;           /* the caller's */
 		};
 	};
 };

@@ -153,10 +153,11 @@ static struct rte_mbuf *invalid(struct frag_table *t, struct rte_mbuf *m, bool f
 	return NULL;
 }
 
-struct rte_mbuf *frag4_add(struct frag_table *t, struct rte_mbuf *m, uint64_t now, unsigned *merged)
+struct rte_mbuf *frag4_add(
+	struct frag_table *t, struct rte_mbuf *m, uint16_t realm, uint64_t now, unsigned *merged)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	struct key key = {.family = 4};
+	struct key key = {.family = 4, .realm = realm};
 	struct part p = {.m = m};
 	unsigned hdr_len, total, field;
 
@@ -204,10 +205,11 @@ static bool find_frag6(const uint8_t *ip6, unsigned len, unsigned *frag_at, unsi
 	return next == IP6_FRAGMENT && at + IP6_FRAG_HDR <= len;
 }
 
-struct rte_mbuf *frag6_add(struct frag_table *t, struct rte_mbuf *m, uint64_t now, unsigned *merged)
+struct rte_mbuf *frag6_add(
+	struct frag_table *t, struct rte_mbuf *m, uint16_t realm, uint64_t now, unsigned *merged)
 {
 	const uint8_t *ip6 = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct key key = {.family = 6};
+	struct key key = {.family = 6, .realm = realm};
 	struct part p = {.m = m};
 	unsigned field, proto_at;
 

@@ -1,8 +1,10 @@
 /* Packets from one worker to another: one ring for each pair, single producer, single consumer.
  *
- * Two uses: a port with fewer receive queues than workers spreads what it receives by flow hash
- * (HANDOFF_RX, the packet is as received), and a port with fewer transmit queues than workers has
- * owners that send for the others (HANDOFF_TX, the frame is ready). Workers only.
+ * Three uses: a port with fewer receive queues than workers spreads what it receives by flow hash
+ * (HANDOFF_RX, the packet is as received), a port with fewer transmit queues than workers has
+ * owners that send for the others (HANDOFF_TX, the frame is ready), and a security association has
+ * an owner that does its packets, in and out (HANDOFF_SA, the metadata has its handle). Workers
+ * only.
  */
 #pragma once
 
@@ -10,7 +12,7 @@
 
 #define WORKERS_MAX 64
 
-enum handoff_kind { HANDOFF_RX, HANDOFF_TX, HANDOFF_KINDS };
+enum handoff_kind { HANDOFF_RX, HANDOFF_TX, HANDOFF_SA, HANDOFF_KINDS };
 
 struct handoff {
 	unsigned n_workers;

@@ -61,7 +61,7 @@ void link_fini(struct link *l)
 
 int handoff_init(struct handoff *h, unsigned n_workers, int socket)
 {
-	static const char *const kind_name[] = {"handoff-rx", "handoff-tx"};
+	static const char *const kind_name[] = {"handoff-rx", "handoff-tx", "handoff-sa"};
 
 	h->n_workers = n_workers;
 	h->ring = calloc((size_t)n_workers * n_workers, sizeof(*h->ring));

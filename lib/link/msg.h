@@ -3,9 +3,9 @@
  *
  *   punt     worker -> control   packets for the control core (ARP, neighbour discovery)
  *   inject   control -> worker   packets to send, with their Ethernet header
- *   event    worker -> control   hints: resolve a neighbour, filter log. May be lost
- *   order    control -> worker   change state that the worker owns; handled in order, never lost
- *   handoff  worker -> worker    packets that another worker must handle (link/handoff.h)
+ *   event    worker -> control   hints: resolve a neighbour, filter log, a tunnel needs an SA. May
+ * be lost order    control -> worker   change state that the worker owns; handled in order, never
+ * lost handoff  worker -> worker    packets that another worker must handle (link/handoff.h)
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum event_kind { EVENT_RESOLVE, EVENT_FILTER_LOG };
+enum event_kind { EVENT_RESOLVE, EVENT_FILTER_LOG, EVENT_ACQUIRE };
 
 /* A filter log record as a worker writes it; the control core makes text of it. */
 struct log_record {
@@ -44,6 +44,12 @@ struct event {        /* 80 bytes */
 			struct addr addr;
 			uint16_t iface;
 		} resolve;
+		struct { /* the packet that found its tunnel without an SA, and was dropped */
+			struct addr src, dst;
+			uint16_t sport, dport; /* host byte order; ICMP: type and code */
+			uint16_t tunnel;       /* id */
+			uint8_t proto;
+		} acquire;
 		struct log_record log;
 	};
 };

@@ -104,8 +104,8 @@ static void begin(const uint8_t *ip6, struct ip6_chain *c)
 		.proto = ip6[IP6_AT_NEXT_HEADER], .l4 = IP6_HDR, .proto_at = IP6_AT_NEXT_HEADER};
 }
 
-enum ip6_chain_result ip6_chain_walk(
-	const uint8_t *ip6, unsigned len, unsigned most, struct ip6_chain *c)
+static enum ip6_chain_result walk(
+	const uint8_t *ip6, unsigned len, unsigned most, bool own, struct ip6_chain *c)
 {
 	enum ip6_chain_result ret = IP6_CHAIN_OK;
 	unsigned hdr_len;
@@ -114,9 +114,22 @@ enum ip6_chain_result ip6_chain_walk(
 	if (len > UINT16_MAX)
 		len = UINT16_MAX;
 	begin(ip6, c);
-	while (ret == IP6_CHAIN_OK && c->offset == 0 && ip6_is_extension(c->proto))
+	while (ret == IP6_CHAIN_OK && c->offset == 0 && ip6_is_extension(c->proto) &&
+		!(own && c->proto == IP6_AH))
 		ret = step(ip6, len, most, c, &hdr_len);
 	return ret;
+}
+
+enum ip6_chain_result ip6_chain_walk(
+	const uint8_t *ip6, unsigned len, unsigned most, struct ip6_chain *c)
+{
+	return walk(ip6, len, most, false, c);
+}
+
+enum ip6_chain_result ip6_chain_walk_own(
+	const uint8_t *ip6, unsigned len, unsigned most, struct ip6_chain *c)
+{
+	return walk(ip6, len, most, true, c);
 }
 
 static enum ip6_fate problem(struct ip6_problem *p, uint8_t code, unsigned pointer)
@@ -166,7 +179,7 @@ enum ip6_fate ip6_examine(const uint8_t *ip6, unsigned len, unsigned most, struc
 	if (len > UINT16_MAX)
 		len = UINT16_MAX;
 	begin(ip6, &c);
-	while (c.offset == 0 && ip6_is_extension(c.proto)) {
+	while (c.offset == 0 && ip6_is_extension(c.proto) && c.proto != IP6_AH) {
 		uint8_t kind = c.proto;
 		uint16_t at = c.l4, named_at = c.proto_at;
 		unsigned hdr_len;

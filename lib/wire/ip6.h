@@ -174,6 +174,11 @@ static inline bool ip6_is_extension(uint8_t next)
 enum ip6_chain_result ip6_chain_walk(
 	const uint8_t *ip6, unsigned len, unsigned most, struct ip6_chain *c);
 
+/* The same for a packet that is for us: it stops at AH as well, which is to be verified before
+ * anything behind it is believed (RFC 4302 section 3.4). */
+enum ip6_chain_result ip6_chain_walk_own(
+	const uint8_t *ip6, unsigned len, unsigned most, struct ip6_chain *c);
+
 /* What the destination must do about a packet (RFC 8200 section 4). */
 enum ip6_fate {
 	IP6_ACCEPT,
@@ -187,9 +192,9 @@ struct ip6_problem {
 	uint16_t pointer;
 };
 
-/* Looks at all that the destination must understand, in the order of the headers: options, routing
- * headers with segments left, extension headers that nothing here speaks. p is set for the
- * PROBLEMs. For a packet whose walk was OK or ended at IP6_CHAIN_HOP_BY_HOP. */
+/* Looks at all that the destination must understand, in the order of the headers, as far as AH:
+ * options, routing headers with segments left, extension headers that nothing here speaks. p is set
+ * for the PROBLEMs. For a packet whose walk was OK or ended at IP6_CHAIN_HOP_BY_HOP. */
 enum ip6_fate ip6_examine(const uint8_t *ip6, unsigned len, unsigned most, struct ip6_problem *p);
 
 /* The options of a hop-by-hop or destination options header; at: its offset, len: its bytes, within

@@ -78,7 +78,7 @@ static void add(struct rte_mbuf *m, bool six)
 {
 	unsigned merged = 0;
 
-	m = (six ? frag6_add : frag4_add)(table, m, now, &merged);
+	m = (six ? frag6_add : frag4_add)(table, m, 0, now, &merged);
 	if (m)
 		check_whole(m, six, merged);
 }

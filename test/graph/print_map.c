@@ -23,6 +23,10 @@ static const struct {
 } ring[] = {
 	{"spread", "handoff_rx", "another worker"},
 	{"port_tx", "handoff_rx", "another worker"},
+	{"esp_in", "handoff_rx", "the SA's owner"},
+	{"ah_in", "handoff_rx", "the SA's owner"},
+	{"esp_out", "handoff_rx", "the SA's owner"},
+	{"ah_out", "handoff_rx", "the SA's owner"},
 	{"neigh_wait", "neigh_ready", "until the neighbour is settled"},
 	{"arp_input", "control", "punt"},
 	{"control", "inject_rx", "inject"},

@@ -79,6 +79,13 @@ NOT_FROM_OUTSIDE = {
     "neighbour-timeout": "takes a control core that never answers",
     "link-down": "takes a packet in the moment before its route goes with the link",
     "tx-full": "the kernel takes what comes",
+    **dict.fromkeys((
+        "policy-in-clear", "policy-in-discard", "policy-out-discard", "ipsec-selector",
+        "ipsec-bundle", "ipsec-unknown-spi", "ipsec-no-sa", "ipsec-replay", "ipsec-integrity",
+        "ipsec-truncated", "ipsec-padding", "ipsec-mode", "ipsec-sequence", "ipsec-lifetime",
+        "ipsec-too-big", "ipsec-segments", "ipsec-ecn", "ipsec-nesting"),
+        "takes a tunnel: test/graph/test_ipsec_drops.c"),
+    "ipsec-handoff-full": "takes a worker that does not keep up",
     "handoff-full": "takes a worker that does not keep up",
     "inject-invalid": "only the control core injects",
 }

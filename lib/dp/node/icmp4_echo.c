@@ -48,6 +48,7 @@ static void answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	meta->key.dst = asker;
 	meta->key.sport = 0; /* the reply's type; the code stays */
 	meta->flags = META_OURS;
+	meta_forget_tunnel(meta);
 	meta->l2_len = 0;
 }
 

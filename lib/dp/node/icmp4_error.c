@@ -4,7 +4,7 @@
  * No error answers an ICMP error, a later fragment, a broadcast or multicast, or a source that is
  * no single host (RFC 1122 section 3.2.2); and errors are limited in rate.
  */
-#include "dp/node/nodes.h"
+#include "dp/node/ipsec.h"
 
 #include "wire/ip4.h"
 
@@ -29,8 +29,14 @@ static bool may_answer(const struct rte_mbuf *m, const struct meta *meta)
 }
 
 /* The address we send from: of the interface the offender came by, else of any. */
-static rte_be32_t source(const struct ports *ports, uint16_t in_if)
+static rte_be32_t source(const struct ports *ports, const struct meta *meta)
 {
+	uint16_t in_if = ipsec_error_iface(ports, meta);
+
+	/* what came out of a tunnel is answered through it, by an address that the other end knows
+	 */
+	if (meta->tunnel != TUNNEL_NONE && meta->scope == RULE_LOCAL && meta->nh_type == NH_LOCAL)
+		return meta->key.dst;
 	if (ports->iface[in_if].addr)
 		return ports->iface[in_if].addr;
 	for (unsigned i = 1; i < ports->n_ifaces; i++)
@@ -42,7 +48,7 @@ static rte_be32_t source(const struct ports *ports, uint16_t in_if)
 static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	unsigned room = ICMP4_ERROR_MAX - IP4_MIN_HDR - ICMP4_HDR;
-	rte_be32_t from = source(w->root->ports, meta->in_if), to = meta->key.src;
+	rte_be32_t from = source(w->root->ports, meta), to = meta->key.src;
 	struct rte_ipv4_hdr *ip;
 	struct rte_icmp_hdr *icmp;
 	unsigned quoted;
@@ -74,6 +80,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	ip->hdr_checksum = ip4_checksum(ip, IP4_MIN_HDR);
 	*meta = (struct meta){
 		.flags = META_OURS | META_EXEMPT,
+		.tunnel_out = ipsec_error_tunnel(w->root->ports, meta),
 		.proto = IPPROTO_ICMP,
 		.verdict_in = UINT32_MAX,
 		.verdict_out = UINT32_MAX,

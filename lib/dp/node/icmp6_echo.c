@@ -53,6 +53,7 @@ static bool answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	memcpy(key->dst, to.b, sizeof(key->dst));
 	key->sport = rte_cpu_to_be_16(ICMP6_ECHO_REPLY); /* the code stays */
 	meta->flags = META_OURS | META_IP6;
+	meta_forget_tunnel(meta);
 	meta->flags6 = 0;
 	meta->out_if = meta->in_if; /* for a link-local asker */
 	meta->l2_len = 0;

@@ -5,7 +5,7 @@
  * (but packet too big, and a parameter problem about an option), and a source that is no single
  * host; and (f) that errors are limited in rate.
  */
-#include "dp/node/nodes.h"
+#include "dp/node/ipsec.h"
 
 #include "wire/ip6.h"
 
@@ -40,7 +40,8 @@ static bool source(
 {
 	memcpy(from->b, meta->key6.dst, sizeof(from->b));
 	return (ports_is_own6(root->ports, meta->in_if, from->b) ||
-		       ports_source6(root->ports, meta->in_if, to, from)) &&
+		       ports_source6(
+			       root->ports, ipsec_error_iface(root->ports, meta), to, from)) &&
 	       neigh_own_usable(root->neigh, meta->in_if, from->b);
 }
 
@@ -88,6 +89,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	message(p + IP6_HDR, len - ICMP6_HDR, meta, &from, &to);
 	*meta = (struct meta){
 		.flags = META_OURS | META_EXEMPT | META_IP6,
+		.tunnel_out = ipsec_error_tunnel(w->root->ports, meta),
 		.out_if = in_if, /* for a link-local sender */
 		.proto = IP6_ICMP,
 		.verdict_in = UINT32_MAX,

@@ -227,7 +227,8 @@ static uint16_t process(
 		reason = input(root, m, meta);
 		if (reason != DROP_NONE)
 			next[i] = node_drop(meta, reason, NEXT_DROP);
-		else if (meta->frag != PACKET_WHOLE && spread_fragment(w, m, meta))
+		else if (meta->frag != PACKET_WHOLE && meta->nested == 0 &&
+			 spread_fragment(w, m, meta))
 			next[i] = NEXT_SPREAD;
 	}
 	node_send(graph, node, objs, next, nb_objs);

@@ -68,7 +68,8 @@ static enum drop_reason chain(
 		return DROP_NONE;
 	}
 	own = ports_is_own6(root->ports, meta->in_if, p + 24);
-	switch (ip6_chain_walk(p, total, root->ip6.extension_headers_max, &c)) {
+	switch ((own ? ip6_chain_walk_own : ip6_chain_walk)(
+		p, total, root->ip6.extension_headers_max, &c)) {
 	case IP6_CHAIN_OK:
 		break;
 	case IP6_CHAIN_TRUNCATED:
@@ -159,7 +160,8 @@ static enum drop_reason input(
 
 	meta->key6 = (struct acl_key6){0};
 	meta->flags6 = 0;
-	if (unlikely(!(f->flags & IFACE_IP6)))
+	/* what came out of a tunnel needs no IPv6 on the tunnel's own link */
+	if (unlikely(!(f->flags & IFACE_IP6) && meta->nested == 0))
 		return DROP_IP6_NOT_CONFIGURED;
 	if (unlikely(m->data_len < IP6_HDR))
 		return DROP_IP6_TRUNCATED;
@@ -250,12 +252,13 @@ static uint16_t process(
 			reason = DROP_IP6_OFF;
 		if (unlikely(reason != DROP_NONE))
 			next[i] = node_drop(meta, reason, NEXT_DROP);
-		else if (unlikely(is_nd(root->ports, meta)))
+		else if (unlikely(meta->nested == 0 && is_nd(root->ports, meta)))
 			next[i] = nd(m, meta);
 		else if (unlikely(ip6_is_unspecified(meta->key6.src)) ||
 			 (root->ip6.martians_drop && is_our_source(root, meta, unusable)))
 			next[i] = node_drop(meta, DROP_IP6_SRC_MARTIAN, NEXT_DROP);
-		else if (unlikely(meta->frag != PACKET_WHOLE) && spread_fragment(w, m, meta))
+		else if (unlikely(meta->frag != PACKET_WHOLE && meta->nested == 0) &&
+			 spread_fragment(w, m, meta))
 			next[i] = NEXT_SPREAD;
 		else
 			next[i] = NEXT_IP_ROUTE;

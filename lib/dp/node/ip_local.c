@@ -1,12 +1,23 @@
 /* Packets for this box that the filter permitted, none of them a fragment, some in several
- * segments: echo requests are answered, what nothing here listens to is refused with an ICMP error
- * (RFC 1122 sections 3.2.2.1 and 4.1.3.1; RFC 4443 sections 3.1 and 3.4). Worker.
+ * segments: ESP and AH, as they are and in UDP, go where they are taken off, echo requests are
+ * answered, what nothing here listens to is refused with an ICMP error (RFC 1122 sections 3.2.2.1
+ * and 4.1.3.1; RFC 4443 sections 3.1 and 3.4). Worker.
  */
-#include "dp/node/nodes.h"
+#include "dp/node/ipsec.h"
 
 #include <rte_ip.h>
 
-enum { NEXT_ICMP4_ECHO, NEXT_ICMP6_ECHO, NEXT_ICMP4_ERROR, NEXT_ICMP6_ERROR, NEXT_DROP };
+enum {
+	NEXT_ICMP4_ECHO,
+	NEXT_ICMP6_ECHO,
+	NEXT_ICMP4_ERROR,
+	NEXT_ICMP6_ERROR,
+	NEXT_ESP_IN,
+	NEXT_AH_IN,
+	NEXT_DROP,
+	ABSORBED, /* no edge */
+	NOT_IPSEC
+};
 
 static uint16_t icmp4(struct rte_mbuf *m, struct meta *meta)
 {
@@ -20,10 +31,48 @@ static uint16_t icmp4(struct rte_mbuf *m, struct meta *meta)
 	return node_drop(meta, DROP_LOCAL_ICMP_IGNORED, NEXT_DROP);
 }
 
-static uint16_t local4(struct rte_mbuf *m, struct meta *meta)
+/* UDP to a port that has ESP (RFC 3948 section 2): ESP, unless it begins with the marker of IKE, or
+ * is a keepalive, which asks for nothing. */
+static uint16_t esp_in_udp(const struct rte_mbuf *m, const struct meta *meta)
 {
+	unsigned at = ipsec_l4(m, meta) + UDP_HDR_LEN;
+	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, at);
+	unsigned len = m->data_len > at ? m->data_len - at : 0;
+	uint32_t marker;
+
+	if (len == 1 && m->nb_segs == 1 && p[0] == NAT_KEEPALIVE)
+		return ABSORBED;
+	if (len < sizeof(marker))
+		return NOT_IPSEC;
+	memcpy(&marker, p, sizeof(marker));
+	return marker ? NEXT_ESP_IN : NOT_IPSEC;
+}
+
+static uint16_t ipsec_in(const struct ipsec *ipsec, const struct rte_mbuf *m, struct meta *meta)
+{
+	switch (meta->proto) {
+	case PROTO_ESP:
+		return NEXT_ESP_IN;
+	case PROTO_AH:
+		return NEXT_AH_IN;
+	case IPPROTO_UDP:
+		return ipsec_udp_port(ipsec, rte_be_to_cpu_16(ipsec_dport(meta)))
+			       ? esp_in_udp(m, meta)
+			       : NOT_IPSEC;
+	default:
+		return NOT_IPSEC;
+	}
+}
+
+static uint16_t local4(const struct ipsec *ipsec, struct rte_mbuf *m, struct meta *meta)
+{
+	uint16_t next;
+
 	if (meta->nh_type == NH_BROADCAST)
 		return node_drop(meta, DROP_IP4_BROADCAST, NEXT_DROP);
+	next = ipsec ? ipsec_in(ipsec, m, meta) : NOT_IPSEC;
+	if (next != NOT_IPSEC)
+		return next;
 	switch (meta->proto) {
 	case IPPROTO_ICMP:
 		return icmp4(m, meta);
@@ -89,6 +138,12 @@ static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *
 		if (next != NEXT_ICMP6_ECHO)
 			return next;
 	}
+	/* a group has no SA of ours */
+	next = w->root->ipsec && !ip6_is_multicast(meta->key6.dst)
+		       ? ipsec_in(w->root->ipsec, m, meta)
+		       : NOT_IPSEC;
+	if (next != NOT_IPSEC)
+		return next;
 	switch (meta->proto) {
 	case IP6_ICMP:
 		return icmp6(m, meta);
@@ -103,19 +158,34 @@ static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *
 	}
 }
 
+/* A keepalive of a peer behind a NAT (RFC 3948 section 4). */
+static void absorb(struct worker *w, struct rte_mbuf *m)
+{
+	w->stats.absorbed++;
+	w->stats.nat_keepalives++;
+	rte_pktmbuf_free(m);
+}
+
 static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
-	const struct worker *w = node_worker(node);
+	struct worker *w = node_worker(node);
+	const struct ipsec *ipsec = w->root->ipsec;
 	uint16_t next[WALK_PACKETS_MAX];
+	unsigned kept = 0;
 
 	for (unsigned i = 0; i < nb_objs; i++) {
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
 
-		next[i] = meta->flags & META_IP6 ? local6(w, m, meta) : local4(m, meta);
+		next[kept] = meta->flags & META_IP6 ? local6(w, m, meta) : local4(ipsec, m, meta);
+		if (unlikely(next[kept] == ABSORBED))
+			absorb(w, m);
+		else
+			objs[kept++] = m;
 	}
-	node_send(graph, node, objs, next, nb_objs);
+	node->idx = (uint16_t)kept; /* node_send may move the stream as a whole */
+	node_send(graph, node, objs, next, kept);
 	return nb_objs;
 }
 
@@ -123,10 +193,12 @@ const struct node node_ip_local = {
 	.name = "ip_local",
 	.sentence = "takes packets for this box",
 	.process = process,
-	.n_next = 5,
+	.n_next = 7,
 	.next = {[NEXT_ICMP4_ECHO] = "icmp4_echo",
 		[NEXT_ICMP6_ECHO] = "icmp6_echo",
 		[NEXT_ICMP4_ERROR] = "icmp4_error",
 		[NEXT_ICMP6_ERROR] = "icmp6_error",
+		[NEXT_ESP_IN] = "esp_in",
+		[NEXT_AH_IN] = "ah_in",
 		[NEXT_DROP] = "drop"},
 };

@@ -53,13 +53,13 @@ static inline void prepend(struct rte_mbuf *m, const uint8_t *hdr, unsigned len)
 		memcpy(to, hdr, RTE_ETHER_HDR_LEN + 8);
 }
 
-/* Fits, or may be made to fit: no router fragments IPv6 (RFC 8200 section 4.5), and what we make
- * ourselves has no need to be whole. */
+/* Fits, or may be made to fit: no router fragments IPv6 (RFC 8200 section 4.5), what we make
+ * ourselves has no need to be whole, and what came in fragments may go so. */
 static bool may_go(const struct rte_mbuf *m, const struct meta *meta, uint16_t mtu)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 
-	return m->pkt_len <= mtu || meta->flags & META_OURS ||
+	return m->pkt_len <= mtu || meta->flags & META_OURS || meta->more & META_MERGED ||
 	       !(meta->flags & META_IP6 || ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 }
 

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <rte_hash_crc.h>
 
-enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP_OUTPUT, NEXT_ICMP6_ERROR, NEXT_DROP };
+enum { NEXT_ACL_IN, NEXT_ACL_OUT, NEXT_IP_OUTPUT, NEXT_ICMP6_ERROR, NEXT_DROP, NEXT_POLICY_OUT };
 
 static uint32_t hash_addrs(const struct meta *meta)
 {
@@ -102,6 +102,18 @@ static __rte_noinline void sources(const struct root *root, void **objs, unsigne
 	look_up6(root, objs, n, true, nh);
 }
 
+/* Where a packet goes that we made, or that has waited: the filter sees what we made, unless it is
+ * exempt; policies both, unless the header is that of a tunnel. What a tunnel's packets would have
+ * to go through is another tunnel, by its interface. */
+static uint16_t outward(const struct root *root, const struct meta *meta)
+{
+	if (unlikely(root->ipsec != NULL) &&
+		(!(meta->more & META_OUTER) ||
+			(root->ports->iface[meta->out_if].flags & IFACE_TUNNEL)))
+		return NEXT_POLICY_OUT;
+	return meta->flags & (META_EXEMPT | META_WAITED) ? NEXT_IP_OUTPUT : NEXT_ACL_OUT;
+}
+
 /* Where what is not an ordinary forwarded packet goes; meta has its next hop. */
 static __rte_noinline uint16_t special(
 	const struct root *root, struct meta *meta, const struct nexthop *nh, uint16_t old_out)
@@ -110,13 +122,13 @@ static __rte_noinline uint16_t special(
 
 	if (meta->flags & META_WAITED)
 		return forward && old_out == nh->iface
-			       ? NEXT_IP_OUTPUT
+			       ? outward(root, meta)
 			       : node_drop(meta, DROP_NEIGH_STALE, NEXT_DROP);
 	if (meta->flags & META_OURS) {
 		meta->scope = RULE_LOCAL;
 		if (!forward)
 			return node_drop(meta, DROP_NO_ROUTE, NEXT_DROP);
-		return meta->flags & META_EXEMPT ? NEXT_IP_OUTPUT : NEXT_ACL_OUT;
+		return outward(root, meta);
 	}
 	if (nh->type == NH_LOCAL) {
 		meta->scope = RULE_LOCAL;
@@ -176,6 +188,9 @@ static uint16_t on_link(const struct root *root, struct meta *meta)
 	const struct iface *f = &root->ports->iface[out ? meta->out_if : meta->in_if];
 
 	if (!out) {
+		/* what came out of a tunnel without an interface was on no link of ours */
+		if (unlikely(meta->tunnel != TUNNEL_NONE && !(f->flags & IFACE_TUNNEL)))
+			return node_drop(meta, DROP_IP6_LINK_LOCAL, NEXT_DROP);
 		/* ip6_input let joined groups pass */
 		if (!ip6_is_multicast(dst) && !ports_is_own6(root->ports, meta->in_if, dst))
 			return node_drop(meta, DROP_IP6_LINK_LOCAL, NEXT_DROP);
@@ -186,7 +201,7 @@ static uint16_t on_link(const struct root *root, struct meta *meta)
 		return node_drop(meta, meta->flags & META_WAITED ? DROP_NEIGH_STALE : DROP_NO_ROUTE,
 			NEXT_DROP);
 	set_way(meta, NH_CONNECTED, f);
-	return meta->flags & (META_EXEMPT | META_WAITED) ? NEXT_IP_OUTPUT : NEXT_ACL_OUT;
+	return outward(root, meta);
 }
 
 static uint16_t route6(const struct root *root, struct meta *meta, uint16_t index)
@@ -271,10 +286,11 @@ const struct node node_ip_route = {
 	.name = "ip_route",
 	.sentence = "looks up the route: local or routed, next hop, reverse path",
 	.process = process,
-	.n_next = 5,
+	.n_next = 6,
 	.next = {[NEXT_ACL_IN] = "acl_in",
 		[NEXT_ACL_OUT] = "acl_out",
 		[NEXT_IP_OUTPUT] = "ip_output",
 		[NEXT_ICMP6_ERROR] = "icmp6_error",
-		[NEXT_DROP] = "drop"},
+		[NEXT_DROP] = "drop",
+		[NEXT_POLICY_OUT] = "policy_out"},
 };

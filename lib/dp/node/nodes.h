@@ -11,6 +11,8 @@ extern const struct node node_ip_route, node_acl_in, node_ip_local, node_icmp4_e
 extern const struct node node_ip6_input, node_nd_input, node_icmp6_echo, node_icmp6_error;
 extern const struct node node_icmp4_error, node_acl_out, node_ip_output, node_neigh_wait;
 extern const struct node node_reassemble, node_reassemble_expire;
+extern const struct node node_policy_in, node_policy_out, node_protect;
+extern const struct node node_esp_in, node_ah_in, node_esp_out, node_ah_out;
 extern const struct node node_port_tx, node_drop_node; /* node_drop is a function */
 
 /* --- acl_log.c: the filter log, worker's side */

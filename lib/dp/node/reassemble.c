@@ -1,6 +1,6 @@
-/* Puts datagrams for this box together from their fragments, after the filter has seen each as it
- * was received (lib/frag). What is not whole yet stays here; reassemble_expire takes what waited
- * too long. Worker.
+/* Puts datagrams together from their fragments, after the filter has seen each as it was received
+ * (lib/frag): those for this box, and those that a policy must see whole. What is not whole yet
+ * stays here; reassemble_expire takes what waited too long. Worker.
  */
 #include "dp/node/nodes.h"
 
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <rte_malloc.h>
 
-enum { NEXT_IP_LOCAL, NEXT_ICMP6_ERROR };
+enum { NEXT_IP_LOCAL, NEXT_ICMP6_ERROR, NEXT_POLICY_IN };
 
 #define EXPIRED_MAX 16
 
@@ -138,13 +138,17 @@ static uint16_t problem6(const struct rte_mbuf *m, struct meta *meta, unsigned m
 static void made_whole(struct rte_mbuf *m, unsigned most)
 {
 	struct meta *meta = meta_of(m);
+	bool own = meta->scope == RULE_LOCAL;
 	struct ip6_chain c;
 
 	meta->frag = PACKET_WHOLE;
+	if (!own)
+		meta->more |= META_MERGED;
 	if (!(meta->flags & META_IP6))
 		return;
 	/* the fragment header is gone from among the others */
-	ip6_chain_walk(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, most, &c);
+	(own ? ip6_chain_walk_own : ip6_chain_walk)(
+		rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, most, &c);
 	meta->proto_at = c.proto_at;
 	meta->l4 = c.l4;
 	meta->flags6 = 0;
@@ -167,12 +171,14 @@ static uint16_t process(
 			rte_node_enqueue_x1(graph, node, NEXT_ICMP6_ERROR, m);
 			continue;
 		}
-		m = (ip6 ? frag6_add : frag4_add)(w->reassembly->table, m, w->now_tsc, &merged);
+		m = (ip6 ? frag6_add : frag4_add)(
+			w->reassembly->table, m, meta->tunnel, w->now_tsc, &merged);
 		if (m == NULL)
 			continue;
 		w->stats.absorbed += merged - 1;
 		made_whole(m, most);
-		rte_node_enqueue_x1(graph, node, NEXT_IP_LOCAL, m);
+		rte_node_enqueue_x1(
+			graph, node, w->root->ipsec ? NEXT_POLICY_IN : NEXT_IP_LOCAL, m);
 	}
 	gauge(w);
 	return nb_objs;
@@ -180,8 +186,10 @@ static uint16_t process(
 
 const struct node node_reassemble = {
 	.name = "reassemble",
-	.sentence = "puts datagrams for this box together from their fragments",
+	.sentence = "puts datagrams for this box, or for a policy, together from their fragments",
 	.process = process,
-	.n_next = 2,
-	.next = {[NEXT_IP_LOCAL] = "ip_local", [NEXT_ICMP6_ERROR] = "icmp6_error"},
+	.n_next = 3,
+	.next = {[NEXT_IP_LOCAL] = "ip_local",
+		[NEXT_ICMP6_ERROR] = "icmp6_error",
+		[NEXT_POLICY_IN] = "policy_in"},
 };

@@ -91,7 +91,7 @@ static inline struct rte_mbuf *make(const struct spec *s)
 
 static inline struct rte_mbuf *add(const struct spec *s, uint64_t now, unsigned *merged)
 {
-	return (s->family == 4 ? frag4_add : frag6_add)(world_table, make(s), now, merged);
+	return (s->family == 4 ? frag4_add : frag6_add)(world_table, make(s), 0, now, merged);
 }
 
 static inline void count_drop(void *arg, struct rte_mbuf *m, enum frag_why why, bool first)

@@ -106,7 +106,7 @@ static void cut_and_put_together(void **state)
 					0xffff);
 			if (n > 1)
 				whole = (family == 4 ? frag4_add : frag6_add)(
-					world_table, piece[i], 0, &merged);
+					world_table, piece[i], 0, 0, &merged);
 			else
 				whole = piece[i];
 		}

@@ -482,7 +482,7 @@ static void one_source_per_64(void **state)
 		s.id = i;
 		m = make(&s);
 		rte_pktmbuf_mtod(m, uint8_t *)[23] = (uint8_t)i;
-		assert_null(frag6_add(world_table, m, 0, &merged));
+		assert_null(frag6_add(world_table, m, 0, 0, &merged));
 	}
 	expect_dropped(FRAG_SOURCE_LIMIT, 6);
 }
@@ -497,7 +497,7 @@ static void hostile(void **state)
 		struct rte_mbuf *m = make(&s);
 
 		rte_pktmbuf_trim(m, (uint16_t)cut);
-		assert_null((family == 4 ? frag4_add : frag6_add)(world_table, m, 0, &merged));
+		assert_null((family == 4 ? frag4_add : frag6_add)(world_table, m, 0, 0, &merged));
 	}
 	expect_dropped(FRAG_INVALID, hdr + 7);
 }

@@ -1,0 +1,19 @@
+/* ESP (RFC 4303), outbound. A tunnel with AH as well has it put around. See sa_out.c. Worker.
+ */
+#include "dp/node/ipsec.h"
+
+static uint16_t process(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
+{
+	return sa_out(graph, node, objs, nb_objs, PROTO_ESP);
+}
+
+const struct node node_esp_out = {
+	.name = "esp_out",
+	.sentence = "protects packets with ESP; the worker that owns the SA does it",
+	.process = process,
+	.n_next = SA_OUT_EDGES,
+	.next = {[SA_OUT_IP_ROUTE] = "ip_route",
+		[SA_OUT_DROP] = "drop",
+		[SA_OUT_AH_OUT] = "ah_out"},
+};

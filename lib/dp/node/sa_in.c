@@ -1,0 +1,164 @@
+/* Bursts of packets for us with ESP or AH: each is given to the worker that owns its SA; what was
+ * in them goes to ip4_input or ip6_input as if it had just come, marked with the SA. In the nodes
+ * esp_in and ah_in. Worker.
+ */
+#include "dp/node/ipsec.h"
+
+#include "ipsec/ah.h"
+
+/* Bytes in front of the ESP or AH header. */
+static unsigned header_at(const struct rte_mbuf *m, const struct meta *meta)
+{
+	return ipsec_l4(m, meta) + (meta->proto == IPPROTO_UDP ? UDP_HDR_LEN : 0);
+}
+
+/* The SA of the packet, or NULL: none, and the reason stands in meta. at: its ESP or AH header. */
+static struct sa *find(
+	struct worker *w, struct rte_mbuf *m, struct meta *meta, unsigned at, uint8_t proto)
+{
+	const struct ipsec *ipsec = w->root->ipsec;
+	bool handed = meta->more & META_HANDED;
+	unsigned spi_at = at + (proto == PROTO_AH ? offsetof(struct ah_hdr, spi) : 0);
+	struct sa *sa = NULL;
+	rte_be32_t spi;
+
+	meta->more &= (uint8_t)~META_HANDED;
+	meta->drop = DROP_IPSEC_UNKNOWN_SPI;
+	if (unlikely(ipsec == NULL || w->mb == NULL))
+		return NULL;
+	if (unlikely(m->data_len < at + (proto == PROTO_AH ? AH_HDR_LEN : ESP_HDR_LEN))) {
+		meta->drop = DROP_IPSEC_TRUNCATED;
+		return NULL;
+	}
+	if (unlikely(meta->nested >= ipsec->nesting_max)) {
+		meta->drop = DROP_IPSEC_NESTING;
+		return NULL;
+	}
+	memcpy(&spi, rte_pktmbuf_mtod_offset(m, const uint8_t *, spi_at), sizeof(spi));
+	if (unlikely(!handed)) {
+		struct addr dst = meta_dst(meta);
+		uint32_t handle = sad_find(ipsec->sad, spi, proto, &dst);
+
+		return handle == SA_NONE ? NULL : sad_get(ipsec->sad, handle);
+	}
+	sa = sad_get(ipsec->sad, meta->sa);
+	return sa && sa->spi == spi ? sa : NULL;
+}
+
+/* The packet becomes p, the next of the burst. False: it went to another worker. next: where it
+ * goes if it is dropped. */
+static bool begin(
+	struct worker *w, struct rte_mbuf *m, uint8_t proto, struct esp_packet *p, uint16_t *next)
+{
+	struct meta *meta = meta_of(m);
+	unsigned at = header_at(m, meta);
+	struct sa *sa;
+
+	*next = SA_IN_DROP;
+	if (unlikely(m->nb_segs > 1 && frag_linearise(m) < 0)) {
+		meta->drop = DROP_IPSEC_SEGMENTS;
+		return true;
+	}
+	sa = find(w, m, meta, at, proto);
+	if (unlikely(sa == NULL))
+		return true;
+	if (unlikely(sa->owner != w->id))
+		return !sa_handoff(w, m, sa);
+	*p = (struct esp_packet){.m = m,
+		.sa = sa,
+		.l4 = (uint16_t)at,
+		.proto_at = (uint16_t)ipsec_proto_at(meta),
+		.ip6 = (meta->flags & META_IP6) != 0};
+	*next = SA_IN_IP4_INPUT;
+	return true;
+}
+
+/* Which headers of its tunnel the packet has had: those of the same one that were just around this
+ * one count. */
+static uint8_t had(const struct meta *meta, const struct sa *sa, uint8_t proto)
+{
+	uint8_t this = proto == PROTO_AH ? META_HAD_AH : META_HAD_ESP;
+
+	return meta->tunnel == sa->tunnel ? this | (meta->more & (META_HAD_AH | META_HAD_ESP))
+					  : this;
+}
+
+/* The packet begins its way anew. */
+static uint16_t reenter(const struct worker *w, const struct esp_packet *p, uint8_t proto)
+{
+	struct meta *meta = meta_of(p->m);
+	const struct sa *sa = p->sa;
+	const struct iface *f;
+
+	f = &w->root->ports->iface[sa->iface != IFACE_NONE ? sa->iface : meta->in_if];
+	*meta = (struct meta){
+		.in_if = f->id,
+		.zone_in = sa->iface != IFACE_NONE ? f->zone : meta->zone_in,
+		.flags =
+			sa->iface != IFACE_NONE && f->flags & (IFACE_URPF_LOOSE | IFACE_URPF_STRICT)
+				? META_URPF
+				: 0,
+		.more = had(meta, sa, proto),
+		.verdict_in = UINT32_MAX,
+		.verdict_out = UINT32_MAX,
+		.nested = (uint8_t)(meta->nested + 1),
+		.sa = sa->handle,
+		.tunnel = sa->tunnel,
+	};
+	if (unlikely(!(f->flags & IFACE_UP)))
+		return node_drop(meta, DROP_ETH_IFACE_DOWN, SA_IN_DROP);
+	return p->ip6 ? SA_IN_IP6_INPUT : SA_IN_IP4_INPUT;
+}
+
+/* What became of packet p. False: it was a dummy, and is gone. */
+static bool end(struct worker *w, const struct esp_packet *p, uint8_t proto, uint16_t *next)
+{
+	if (unlikely(p->status != SA_OK)) {
+		*next = node_drop(
+			meta_of(p->m), sa_drop_reason((enum sa_error)p->status), SA_IN_DROP);
+		return true;
+	}
+	if (unlikely(p->dummy)) {
+		w->stats.absorbed++;
+		w->stats.esp_dummies++;
+		rte_pktmbuf_free(p->m);
+		return false;
+	}
+	*next = reenter(w, p, proto);
+	return true;
+}
+
+uint16_t sa_in(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto)
+{
+	struct worker *w = node_worker(node);
+	struct esp_packet p[WALK_PACKETS_MAX];
+	uint16_t next[WALK_PACKETS_MAX];
+	unsigned dropped = 0, members = 0, kept;
+
+	/* those that are dropped right away go first, since they meet no other packet again */
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = objs[i];
+		uint16_t edge;
+
+		if (!begin(w, m, proto, &p[members], &edge))
+			continue;
+		if (unlikely(edge == SA_IN_DROP)) {
+			next[dropped] = SA_IN_DROP;
+			objs[dropped++] = m;
+		} else {
+			members++;
+		}
+	}
+	if (members)
+		(proto == PROTO_AH ? ah_in_burst : esp_in_burst)(w->mb, p, members);
+	kept = dropped;
+	for (unsigned i = 0; i < members; i++) {
+		if (!end(w, &p[i], proto, &next[kept]))
+			continue;
+		objs[kept++] = p[i].m;
+	}
+	node->idx = (uint16_t)kept; /* node_send may move the stream as a whole */
+	node_send(graph, node, objs, next, kept);
+	return n;
+}

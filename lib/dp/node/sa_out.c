@@ -1,0 +1,187 @@
+/* Bursts that a security association protects: each packet goes to the worker that owns its SA;
+ * what comes out of ESP or AH begins with a header of ours, and is routed as a packet of ours. In
+ * the nodes esp_out and ah_out. Worker.
+ */
+#include "dp/node/ipsec.h"
+
+#include "ipsec/ah.h"
+
+enum drop_reason sa_drop_reason(enum sa_error error)
+{
+	static const uint8_t reason[SA_ERRORS] = {
+		[SA_ERR_REPLAY] = DROP_IPSEC_REPLAY,
+		[SA_ERR_INTEGRITY] = DROP_IPSEC_INTEGRITY,
+		[SA_ERR_TRUNCATED] = DROP_IPSEC_TRUNCATED,
+		[SA_ERR_PADDING] = DROP_IPSEC_PADDING,
+		[SA_ERR_MODE] = DROP_IPSEC_MODE,
+		[SA_ERR_SEQUENCE] = DROP_IPSEC_SEQUENCE,
+		[SA_ERR_LIFETIME] = DROP_IPSEC_LIFETIME,
+		[SA_ERR_SELECTOR] = DROP_IPSEC_SELECTOR,
+		[SA_ERR_TOO_BIG] = DROP_IPSEC_TOO_BIG,
+		[SA_ERR_SEGMENTS] = DROP_IPSEC_SEGMENTS,
+		[SA_ERR_ECN] = DROP_IPSEC_ECN,
+	};
+
+	return (enum drop_reason)reason[error];
+}
+_Static_assert(DROP_N <= 256, "reasons in a byte");
+
+bool sa_handoff(struct worker *w, struct rte_mbuf *m, const struct sa *sa)
+{
+	struct meta *meta = meta_of(m);
+
+	meta->sa = sa->handle;
+	meta->more |= META_HANDED;
+	if (likely(sa->owner < w->shared->n_workers) &&
+		link_packets_put(handoff_ring(&w->shared->handoff, w->id, sa->owner, HANDOFF_SA),
+			&m, 1) == 1) {
+		w->stats.handoff_out[HANDOFF_SA]++;
+		return true;
+	}
+	meta->drop = DROP_IPSEC_HANDOFF_FULL;
+	return false;
+}
+
+void sa_acquire(struct worker *w, const struct meta *meta, uint16_t tunnel)
+{
+	bool ip6 = meta->flags & META_IP6;
+	struct event e = {.kind = EVENT_ACQUIRE, .worker = (uint8_t)w->id};
+
+	if (!bucket_take(&w->acquire, w->now_tsc))
+		return;
+	e.acquire.tunnel = tunnel;
+	e.acquire.proto = meta->proto;
+	e.acquire.dst = meta_dst(meta);
+	if (ip6)
+		memcpy(e.acquire.src.b, meta->key6.src, sizeof(e.acquire.src.b));
+	else
+		e.acquire.src = addr_of4(rte_be_to_cpu_32(meta->key.src));
+	if (meta->frag != PACKET_LATER_FRAGMENT) {
+		e.acquire.sport = rte_be_to_cpu_16(ip6 ? meta->key6.sport : meta->key.sport);
+		e.acquire.dport = rte_be_to_cpu_16(ip6 ? meta->key6.dport : meta->key.dport);
+	}
+	link_event_put(&w->link, &e);
+}
+
+/* The SA that the packet is for: the one that another worker chose, or that of this worker. NULL:
+ * none, and the reason stands in meta. */
+static struct sa *choose(struct worker *w, struct meta *meta, uint8_t proto)
+{
+	const struct ipsec *ipsec = w->root->ipsec;
+	uint32_t handle = meta->sa;
+	uint64_t handles;
+	struct sa *sa = NULL;
+
+	if (likely(ipsec && !(meta->more & META_HANDED))) {
+		handles = sad_out(ipsec->sad, meta->tunnel_out, w->id);
+		handle = (uint32_t)(proto == PROTO_AH ? handles >> 32 : handles);
+	}
+	meta->more &= (uint8_t)~META_HANDED;
+	if (likely(ipsec && handle != SA_NONE && w->mb))
+		sa = sad_get(ipsec->sad, handle);
+	if (unlikely(sa == NULL))
+		meta->drop = DROP_IPSEC_NO_SA;
+	else if (unlikely(meta->nested >= ipsec->nesting_max))
+		meta->drop = DROP_IPSEC_NESTING;
+	else
+		return sa;
+	return NULL;
+}
+
+/* What is known of the packet now that it begins with a header of ours. */
+static void refresh(const struct worker *w, const struct esp_packet *p, struct meta *meta)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+
+	*meta = (struct meta){
+		.flags = META_OURS | (p->ip6 ? META_IP6 : 0),
+		.more = META_OUTER,
+		.proto = ip[p->proto_at],
+		.verdict_in = UINT32_MAX,
+		.verdict_out = UINT32_MAX,
+		.nested = (uint8_t)(meta->nested + 1),
+		.tunnel_out = meta->tunnel_out,
+		.l4 = p->l4,
+		.proto_at = p->proto_at,
+	};
+	if (p->ip6) {
+		memcpy(meta->key6.src, ip + 8, 32);
+		meta->key6.class = acl_class(w->root->acl, meta->proto, false);
+		if (meta->proto == IPPROTO_UDP)
+			memcpy(&meta->key6.sport, ip + p->l4, 4);
+	} else {
+		memcpy(&meta->key.src, ip + 12, 8);
+		meta->key.class = acl_class(w->root->acl, meta->proto, false);
+		if (meta->proto == IPPROTO_UDP)
+			memcpy(&meta->key.sport, ip + p->l4, 4);
+	}
+}
+
+/* Where a packet goes that was protected. */
+static uint16_t onward(const struct worker *w, const struct esp_packet *p, uint8_t proto)
+{
+	struct meta *meta = meta_of(p->m);
+	const struct tunnel *t = ipsec_tunnel(w->root->ipsec, meta->tunnel_out);
+
+	/* what ip_output puts in front */
+	if (unlikely(rte_pktmbuf_headroom(p->m) < IFACE_HDR_MAX))
+		return node_drop(meta, DROP_IPSEC_TOO_BIG, SA_OUT_DROP);
+	refresh(w, p, meta);
+	if (proto == PROTO_ESP && t && t->flags & TUNNEL_AH)
+		return SA_OUT_AH_OUT;
+	meta->tunnel_out = TUNNEL_NONE;
+	return SA_OUT_IP_ROUTE;
+}
+
+/* The packet becomes p, the next of the burst. False: it went to another worker. next: where it
+ * goes if it is dropped; else it is left alone. */
+static bool begin(
+	struct worker *w, struct rte_mbuf *m, uint8_t proto, struct esp_packet *p, uint16_t *next)
+{
+	struct meta *meta = meta_of(m);
+	struct sa *sa = choose(w, meta, proto);
+
+	*next = SA_OUT_DROP;
+	if (unlikely(sa == NULL))
+		return true;
+	if (unlikely(sa->owner != w->id))
+		return !sa_handoff(w, m, sa);
+	meta->sa = sa->handle;
+	*p = (struct esp_packet){.m = m,
+		.sa = sa,
+		.l4 = (uint16_t)ipsec_l4(m, meta),
+		.proto_at = (uint16_t)ipsec_proto_at(meta),
+		.ip6 = (meta->flags & META_IP6) != 0};
+	*next = SA_OUT_IP_ROUTE;
+	return true;
+}
+
+uint16_t sa_out(
+	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto)
+{
+	struct worker *w = node_worker(node);
+	struct esp_packet p[WALK_PACKETS_MAX];
+	uint16_t at[WALK_PACKETS_MAX], next[WALK_PACKETS_MAX];
+	unsigned kept = 0, members = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = objs[i];
+
+		if (!begin(w, m, proto, &p[members], &next[kept]))
+			continue;
+		if (likely(next[kept] != SA_OUT_DROP))
+			at[members++] = (uint16_t)kept;
+		objs[kept++] = m;
+	}
+	if (members)
+		(proto == PROTO_AH ? ah_out_burst : esp_out_burst)(w->mb, p, members);
+	for (unsigned i = 0; i < members; i++)
+		next[at[i]] =
+			likely(p[i].status == SA_OK)
+				? onward(w, &p[i], proto)
+				: node_drop(meta_of(p[i].m),
+					  sa_drop_reason((enum sa_error)p[i].status), SA_OUT_DROP);
+	node->idx = (uint16_t)kept; /* node_send may move the stream as a whole */
+	node_send(graph, node, objs, next, kept);
+	return n;
+}
