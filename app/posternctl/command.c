@@ -42,6 +42,7 @@ static const struct option_def test_options[] = {
 	{"--length", VALUE_NUMBER, "length", "BYTES"},
 	{"--df", VALUE_NONE, "df", NULL},
 	{"--out", VALUE_IFACE, "out", "INTERFACE"},
+	{"--through", VALUE_TEXT, "through", "TUNNEL"},
 	{NULL, VALUE_NONE, NULL, NULL},
 };
 static const struct option_def check_options[] = {

@@ -153,6 +153,27 @@ static bool flags(struct walk *w, json_t *params, struct api_error *error)
 	return true;
 }
 
+/* The tunnel that it came out of. Behind a tunnel's own interface that is where it came by. */
+static bool through(struct walk *w, json_t *params, struct api_error *error)
+{
+	const struct ipsec *ipsec = w->root->ipsec;
+	const char *name = api_string(params, "through");
+
+	if (name == NULL)
+		return true;
+	for (uint32_t i = 1; ipsec != NULL && i < ipsec->n_tunnels; i++)
+		if (ipsec->tunnel[i].flags & TUNNEL_UP && strcmp(ipsec->tunnel[i].name, name) == 0)
+			w->through = &ipsec->tunnel[i];
+	if (w->through == NULL) {
+		api_param_wrong(error, "through", "the name of a tunnel");
+		return false;
+	}
+	if (w->through->iface != IFACE_NONE)
+		w->in = &w->root->ports->iface[w->through->iface];
+	return !misplaced(params, "through", w->in != NULL,
+		"left out, or the interface given that its tunnel's packets came by", error);
+}
+
 /* Hop limit and size. */
 static bool more(struct walk *w, json_t *params, struct api_error *error)
 {
@@ -216,7 +237,8 @@ static json_t *run(struct ctl_env *env, json_t *params, struct api_error *error)
 	if (!iface(&w, params, "in", &w.in, error) || !iface(&w, params, "out", &w.out, error) ||
 		!addresses(&w, params, error) || !proto(&w, params, error) ||
 		!fragment(&w, params, error) || !ports(&w, params, error) ||
-		!flags(&w, params, error) || !more(&w, params, error) || !origin(&w, error))
+		!flags(&w, params, error) || !through(&w, params, error) ||
+		!more(&w, params, error) || !origin(&w, error))
 		return NULL;
 	walk(&w);
 	return result(&w);
@@ -236,6 +258,7 @@ static const struct api_param param[] = {
 	{"hop_limit", API_INT, 1, 255, "an integer from 1 to 255"},
 	{"length", API_INT, 20, 65535, "an integer from 20 to 65535"},
 	{"df", API_BOOL, 0, 0, "true or false"},
+	{"through", API_STRING, 0, 0, "the name of a tunnel"},
 	{"fragment", API_STRING, 0, 0, "\"no\", \"first\" or \"later\""},
 	{.name = NULL},
 };

@@ -26,8 +26,15 @@ void walk_step(struct walk *w, const char *name, enum drop_reason reason, json_t
 	json_array_append_new(w->steps, s);
 }
 
-/* One look into the filter. Adds the step; the reason, or DROP_NONE. */
-static enum drop_reason filter(struct walk *w, const struct iface *f, uint8_t dir)
+static uint32_t number(const struct tunnel *t)
+{
+	return t ? t->id : TUNNEL_NONE;
+}
+
+/* One look into the filter, for a packet that came through a tunnel or goes through one. Adds the
+ * step; the reason, or DROP_NONE. *into: the tunnel that the rule names instead. */
+static enum drop_reason filter(struct walk *w, const struct iface *f, uint8_t dir,
+	const struct tunnel *t, const struct tunnel **into)
 {
 	const struct acl *acl = w->root->acl;
 	enum drop_reason reason = DROP_NONE;
@@ -37,6 +44,7 @@ static enum drop_reason filter(struct walk *w, const struct iface *f, uint8_t di
 
 	p.zone = f->zone;
 	p.dir = dir;
+	p.tunnel = number(t);
 	verdict = acl_lookup(acl, &p);
 	v = &acl->verdict[verdict];
 	if (!v->permit && dir == RULE_IN)
@@ -47,6 +55,8 @@ static enum drop_reason filter(struct walk *w, const struct iface *f, uint8_t di
 		json_pack("{s:o, s:s, s:s, s:o, s:b}", "interface", text_json(f->name), "zone",
 			zone_name(f), "scope", p.scope == RULE_LOCAL ? "local" : "routed", "rule",
 			api_rule(acl, verdict), "log", v->log != 0));
+	if (into != NULL && v->tunnel != TUNNEL_NONE)
+		*into = api_tunnel(w->root, v->tunnel);
 	return reason;
 }
 
@@ -104,13 +114,12 @@ static void on_link_step(struct walk *w, enum drop_reason reason, const struct n
 /* Hop limit and size, as ip_output looks at them. */
 static enum drop_reason lifetime_and_size(const struct walk *w, const struct iface *out)
 {
-	if (w->in != NULL && !w->answered && w->hop_limit == 1)
+	if (walk_forwarded(w) && w->hop_limit == 1)
 		return DROP_TTL_EXCEEDED;
 	if (w->length <= out->mtu)
 		return DROP_NONE;
 	/* what we make ourselves is cut */
-	return w->in != NULL && !w->answered && (walk_is6(w) || w->df) ? DROP_MTU_EXCEEDED
-								       : DROP_NONE;
+	return walk_forwarded(w) && (walk_is6(w) || w->df) ? DROP_MTU_EXCEEDED : DROP_NONE;
 }
 
 /* What its sender is told of a packet that is too large. */
@@ -149,13 +158,40 @@ static enum drop_reason output(struct walk *w, const struct iface *out, const st
 	return reason;
 }
 
-/* One way out: filter, neighbour, link. */
-static enum drop_reason leave(struct walk *w, const struct iface *out, const struct nexthop *h)
+static enum drop_reason ours(struct walk *w);
+
+/* Into the tunnel, and out of the box as its outer packet; then w is about the packet again. */
+static enum drop_reason tunnelled(struct walk *w, const struct tunnel *t)
 {
-	enum drop_reason reason = filter(w, out, RULE_OUT);
+	struct walk before = *w;
+	enum drop_reason reason = walk_protect(w, t);
 
 	if (reason == DROP_NONE)
+		reason = ours(w);
+	w->p = before.p;
+	w->length = before.length;
+	w->out = before.out;
+	w->outer = false;
+	return reason;
+}
+
+/* One way out: policy, filter, then the tunnel, or neighbour and link. */
+static enum drop_reason leave(struct walk *w, const struct iface *out, const struct nexthop *h)
+{
+	const struct tunnel *t;
+	bool last; /* a discard that comes behind the filter */
+	enum drop_reason policy = walk_policy_out(w, out, &t, &last), reason = policy;
+
+	if (policy == DROP_NONE || last)
+		reason = filter(w, out, RULE_OUT, t, t ? NULL : &t);
+	if (reason == DROP_NONE)
+		reason = policy;
+	if (reason == DROP_NONE && t != NULL)
+		reason = tunnelled(w, t);
+	else if (reason == DROP_NONE)
 		reason = output(w, out, h);
+	if (w->outer)
+		return reason;
 	json_array_append_new(w->paths,
 		json_pack("{s:o, s:o, s:s, s:o}", "interface", text_json(out->name), "via",
 			h->type == NH_VIA ? text_json_addr(&h->gw) : json_null(), "verdict",
@@ -275,6 +311,21 @@ static enum drop_reason fate(const struct walk *w)
 	return DROP_LOCAL_NO_PROTOCOL;
 }
 
+/* ESP and AH are for the SA of their SPI, which nobody has described. */
+static enum drop_reason carrier(struct walk *w)
+{
+	bool ike = w->p.proto == IPPROTO_UDP && w->p.dport == PORT_IKE;
+	enum drop_reason reason = ike ? DROP_LOCAL_NO_PORT : DROP_NONE;
+
+	walk_step(w, "local", reason,
+		json_pack("{s:s}", "text",
+			ike ? drop_text[reason].sentence
+			    : "Its SPI says which SA it is for; ask about the packet inside "
+			      "with the tunnel that it comes through."));
+	w->taken = reason == DROP_NONE;
+	return reason;
+}
+
 /* For this box, and permitted so far. */
 static enum drop_reason local(struct walk *w, bool broadcast)
 {
@@ -286,6 +337,8 @@ static enum drop_reason local(struct walk *w, bool broadcast)
 			json_pack("{s:s}", "text", "This box waits for the rest of the datagram."));
 		return DROP_NONE;
 	}
+	if (walk_carrier(w) && reason != DROP_LOCAL_UNUSABLE)
+		return carrier(w);
 	if (reason == DROP_NONE && !turn_round(w))
 		reason = DROP_LOCAL_ICMP_IGNORED;
 	walk_step(w, "local", reason,
@@ -298,10 +351,14 @@ static enum drop_reason local(struct walk *w, bool broadcast)
 	return ours(w);
 }
 
-/* Reverse path and inbound filter of a packet whose route is known. */
+/* Reverse path, inbound filter and policy of a packet whose route is known. */
 static enum drop_reason let_in(struct walk *w)
 {
-	return reverse_path(w) != DROP_NONE ? DROP_URPF : filter(w, w->in, RULE_IN);
+	enum drop_reason reason = reverse_path(w);
+
+	if (reason == DROP_NONE)
+		reason = filter(w, w->in, RULE_IN, w->through, NULL);
+	return reason == DROP_NONE ? walk_policy_in(w) : reason;
 }
 
 static enum drop_reason received_on_link(struct walk *w)

@@ -27,7 +27,8 @@ static struct rte_rcu_qsbr *qsv;
 static struct rule_counter base[64];
 
 /* permit 10/8 to 10/8, TCP 443, routed; deny TCP 25 with log; permit ICMP; permit UDP on secure
- * interfaces; permit established TCP; permit fd00::/8 to fd00::/8, TCP 443, routed; permit ICMPv6.
+ * interfaces; permit established TCP; permit fd00::/8 to fd00::/8, TCP 443, routed; permit ICMPv6;
+ * permit ESP of ours on secure interfaces.
  * The second, the fourth and the fifth are of both families. */
 static const struct rule rules[] = {
 	{.src = {.addr = {.b = {[10] = 0xff, 0xff, 10}}, .len = 104},
@@ -97,6 +98,15 @@ static const struct rule rules[] = {
 		.permit = true,
 		.tunnel = RULE_TUNNEL_ANY,
 		.line = 7,
+		.file = "r"},
+	{.any_addr = true,
+		.proto = 50,
+		.zone = RULE_SECURE,
+		.scope = RULE_LOCAL,
+		.dir = 3,
+		.permit = true,
+		.tunnel = RULE_TUNNEL_ANY,
+		.line = 8,
 		.file = "r"},
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))

@@ -1,12 +1,7 @@
 /* filter.test, held against what the data path does with such packets (dp/node), case by case, in
  * both families.
  */
-#include "tables_world.h"
-
-/* steps: names of those that must be there in this order, with commas */
-struct expect {
-	const char *params, *verdict, *reason, *steps;
-};
+#include "walk_cases.h"
 
 static const struct expect expected[] = {
 	/* --- IPv4 */
@@ -187,50 +182,9 @@ static const struct expect expected[] = {
 	{"'src':'fd00::1','dst':'2001:db8::1','proto':'icmpv6'", "deny", "no-route", "route,"},
 };
 
-static json_t *ask_test(const char *params)
-{
-	char text[512], *p = text;
-	json_t *parsed, *request, *answer;
-	char *line;
-
-	snprintf(text, sizeof(text), "{%s}", params);
-	for (; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	parsed = json_loads(text, 0, NULL);
-	assert_non_null(parsed);
-	request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
-		"filter.test", "params", parsed);
-	line = json_dumps(request, 0);
-	answer = fake_ask(&f->env, line);
-	free(line);
-	json_decref(request);
-	return answer;
-}
-
 static void test_filter_test(void **state)
 {
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-		const struct expect *e = &expected[i];
-		json_t *answer = ask_test(e->params), *r = json_object_get(answer, "result"), *s;
-		char steps[256] = "";
-		size_t k;
-
-		print_message("%s\n", e->params);
-		assert_non_null(r);
-		assert_string_equal(json_string_value(json_object_get(r, "verdict")), e->verdict);
-		if (e->reason != NULL)
-			assert_string_equal(
-				json_string_value(json_object_get(r, "reason")), e->reason);
-		else
-			assert_true(json_is_null(json_object_get(r, "reason")));
-		json_array_foreach (json_object_get(r, "steps"), k, s) {
-			strcat(steps, json_string_value(json_object_get(s, "step")));
-			strcat(steps, ",");
-		}
-		assert_string_equal(steps, e->steps);
-		json_decref(answer);
-	}
+	expect_walks(expected, sizeof(expected) / sizeof(expected[0]));
 }
 
 static void test_filter_test_mixed(void **state)
