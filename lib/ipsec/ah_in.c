@@ -22,7 +22,7 @@ static enum sa_error look(struct ah_batch *b, struct esp_packet *p)
 	unsigned len = m->data_len, head = p->l4, all, tail = sa->flags & SA_ESN ? 4 : 0;
 	unsigned check = (unsigned)sa->iv_len + sa->icv_len;
 	uint8_t *ip = rte_pktmbuf_mtod(m, uint8_t *), *ah = ip + head;
-	const struct ah_hdr *hdr = (const struct ah_hdr *)ah;
+	rte_be32_t low;
 	uint64_t seq;
 
 	if (m->nb_segs != 1)
@@ -30,7 +30,7 @@ static enum sa_error look(struct ah_batch *b, struct esp_packet *p)
 	if (len < head + AH_HDR_LEN || head < ip_hdr_min(p->ip6) ||
 		!header_ok(ip, p->ip6, head, p->proto_at))
 		return SA_ERR_TRUNCATED;
-	all = (hdr->len + 2u) * 4;
+	all = (ah[offsetof(struct ah_hdr, len)] + 2u) * 4;
 	if (!length_ok(sa, p->ip6, all) || head + all > len)
 		return SA_ERR_TRUNCATED;
 	if (is_fragment(ip, p->ip6))
@@ -39,7 +39,8 @@ static enum sa_error look(struct ah_batch *b, struct esp_packet *p)
 		return SA_ERR_TOO_BIG;
 	if (sa_spent(sa, 0))
 		return SA_ERR_LIFETIME;
-	seq = replay_seq(sa, rte_be_to_cpu_32(hdr->seq));
+	memcpy(&low, ah + offsetof(struct ah_hdr, seq), sizeof(low));
+	seq = replay_seq(sa, rte_be_to_cpu_32(low));
 	if (!replay_check(sa, seq))
 		return seq == 0 ? SA_ERR_SEQUENCE : SA_ERR_REPLAY;
 

@@ -11,12 +11,12 @@
 static void write_ah(const struct sa *sa, uint8_t *ah, unsigned len, uint8_t next, uint64_t seq,
 	struct mb_op *op)
 {
-	struct ah_hdr *hdr = (struct ah_hdr *)ah;
+	rte_be32_t low = rte_cpu_to_be_32((uint32_t)seq);
 	uint8_t *iv = ah + AH_HDR_LEN;
 
-	hdr->next_header = next;
-	hdr->len = (uint8_t)(len / 4 - 2);
-	hdr->seq = rte_cpu_to_be_32((uint32_t)seq);
+	ah[offsetof(struct ah_hdr, next_header)] = next;
+	ah[offsetof(struct ah_hdr, len)] = (uint8_t)(len / 4 - 2);
+	memcpy(ah + offsetof(struct ah_hdr, seq), &low, sizeof(low));
 	memset(iv, 0, len - AH_HDR_LEN);
 	op->sa = sa;
 	op->icv = iv + sa->iv_len;
@@ -82,7 +82,7 @@ static enum sa_error wrap(struct ah_batch *b, struct esp_packet *p, uint64_t now
 	p->ip6 = ip6;
 	if (!transport) {
 		p->l4 = (uint16_t)head;
-		p->proto_at = ip6 ? IP6_AT_NEXT_HEADER : 9;
+		p->proto_at = ip6 ? IP6_AT_NEXT_HEADER : IP4_AT_PROTO;
 	}
 	b->of[b->n].p = p;
 	return SA_OK;

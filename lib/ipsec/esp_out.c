@@ -93,7 +93,7 @@ static inline enum sa_error wrap(
 		outer_header(to, sa, inner, p->ip6, total, seq);
 		p->ip6 = sa->flags & SA_OUTER6;
 		p->l4 = (uint16_t)ip_hdr_min(p->ip6);
-		p->proto_at = p->ip6 ? IP6_AT_NEXT_HEADER : 9;
+		p->proto_at = p->ip6 ? IP6_AT_NEXT_HEADER : IP4_AT_PROTO;
 	} else {
 		memmove(to, inner, head);
 		memcpy(to + head, template, sa->outer_len);

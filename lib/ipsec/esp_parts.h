@@ -11,6 +11,7 @@
 #include <rte_udp.h>
 #include <string.h>
 
+#define IP4_AT_PROTO 9
 #define ECN_MASK 3
 #define ECN_ECT1 1
 #define ECN_ECT0 2
@@ -155,7 +156,10 @@ static inline bool header_ok(const uint8_t *ip, bool ip6, unsigned head, unsigne
 {
 	unsigned len = ip6 ? IP6_HDR : (ip[0] & 15u) * 4;
 
-	return len >= ip_hdr_min(ip6) && len <= head && proto_at < head;
+	if (unlikely(len < ip_hdr_min(ip6) || len > head))
+		return false;
+	return ip6 ? proto_at == IP6_AT_NEXT_HEADER || (proto_at >= IP6_HDR && proto_at < head)
+		   : proto_at == IP4_AT_PROTO;
 }
 
 /* RFC 4303 sections 3.1.1 and 3.4.1: no fragment goes into transport mode, and none comes out. */
