@@ -74,7 +74,8 @@ static void gcm_one(struct mb *mb, struct mb_op *op)
 	if (esn)
 		set_aad_esn(aad, op->aad, op->seq_hi);
 	mb->gcm[sa->enc - ENC_AES_GCM_128][in](&mb_key_of(sa)->gcm, &mb->ctx, op->text, op->text,
-		op->len, nonce, esn ? aad : op->aad, esn ? 12 : 8, in ? icv : op->icv, sa->icv_len);
+		op->len, nonce, esn ? aad : op->aad, esn ? 12 : op->aad_len, in ? icv : op->icv,
+		sa->icv_len);
 	op->status = in && !mb_icv_equal(icv, op->icv, sa->icv_len) ? SA_ERR_INTEGRITY : SA_OK;
 }
 

@@ -7,8 +7,8 @@
 #include <rte_branch_prediction.h>
 #include <string.h>
 
-#define LEN_MAX 65534 /* lengths of lanes have 16 bits, and the highest one means something else \
-		       */
+/* lengths of lanes have 16 bits, and the highest one means something else */
+#define LEN_MAX 65534
 
 /* ChaCha20-Poly1305 and CCM have a MAC of their own. */
 static inline bool combined(const struct sa *sa)
