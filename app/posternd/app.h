@@ -257,14 +257,17 @@ void ipsec_tables_free(struct ipsec_tables *t); /* NULL is permitted */
 /* Tells tunnels and their interfaces of each other, before anyone sees either. */
 void ipsec_join(const struct conf *conf, struct ipsec_tables *t, struct ports *ports);
 
-/* --- ipsec.c: SAs */
-int ipsec_init(struct app *a);
-void ipsec_fini(struct app *a); /* wipes; the workers have stopped */
+/* --- ipsec_sas.c: SAs of the configuration */
+
 /* Would the SAs of conf, which runs then with t, do? 0, or -1 with errors. */
 int ipsec_check(struct app *a, const struct conf *conf, const struct tables *t, struct errs *errs);
 /* Makes the SAs those of a->conf, whose tables are published: what stays the same is left alone.
  * was_conf, was: what ran before; NULL at boot. */
 void ipsec_apply(struct app *a, const struct conf *was_conf, const struct tables *was);
+
+/* --- ipsec.c: SAs */
+int ipsec_init(struct app *a);
+void ipsec_fini(struct app *a); /* wipes; the workers have stopped */
 void ipsec_tick(struct app *a);
 int ipsec_sa_add(
 	struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why, size_t why_size);

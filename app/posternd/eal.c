@@ -138,6 +138,10 @@ static uint64_t filter_memory(const struct conf *c)
 		n4 += (rule_families(&c->rules[i]) & RULE_IP4) != 0;
 		n6 += (rule_families(&c->rules[i]) & RULE_IP6) != 0;
 	}
+	/* policies are compiled as rules are, of each direction by itself; tunnels have rules too
+	 */
+	n4 += 2ull * c->ipsec.n_policies + 4ull * c->ipsec.n_tunnels;
+	n6 += 2ull * c->ipsec.n_policies + 4ull * c->ipsec.n_tunnels;
 	return 192 + n4 / 140 + RTE_MIN(n6, 1000u) / 3 + n6 / 100;
 }
 

@@ -5,6 +5,7 @@
 #include "wire/selector_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void setting_read_policy_tunnel(struct parse *p, config_setting_t *s, void *base)
@@ -253,6 +254,32 @@ static void check_policy(struct parse *p, struct policy_text *t)
 		check_endpoints(p, t);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	const struct conf_policy *x = *(const struct conf_policy *const *)a;
+	const struct conf_policy *y = *(const struct conf_policy *const *)b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : x < y ? -1 : x > y;
+}
+
+static void check_names(struct parse *p)
+{
+	const struct conf_ipsec *c = &p->conf->ipsec;
+	const struct conf_policy **by = parse_alloc(p, c->n_policies, sizeof(*by));
+
+	for (uint32_t i = 0; by && i < c->n_policies; i++)
+		by[i] = &c->policies[i];
+	if (by)
+		qsort(by, c->n_policies, sizeof(*by), compare_names);
+	for (uint32_t i = 1; by && i < c->n_policies; i++)
+		if (by[i]->name[0] && strcmp(by[i]->name, by[i - 1]->name) == 0)
+			parse_err(p, "ipsec.policies", (int)(by[i] - c->policies), "name", -1,
+				"%s is the name of ipsec.policies[%u] as well, expected another",
+				by[i]->name, (unsigned)(by[i - 1] - c->policies));
+	free(by);
+}
+
 void parse_policies(struct parse *p)
 {
 	struct conf_ipsec *c = &p->conf->ipsec;
@@ -281,4 +308,5 @@ void parse_policies(struct parse *p)
 		}
 		c->policies[c->n_policies++] = t.policy;
 	}
+	check_names(p);
 }

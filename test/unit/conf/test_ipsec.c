@@ -217,6 +217,10 @@ static const struct {
 			{3, "ipsec.policies[1].tunnel", "missing, expected the name of a tunnel"},
 			{4, "ipsec.policies[2].tunnel", "no tunnel has that name"},
 			{4, "ipsec.policies[2].tunnel", "found without action = \"protect\""}}},
+	{"policy name twice",
+		NET FILTER "ipsec = { policies = ( { name = \"p\"; action = \"bypass\"; }, { "
+			   "action = \"bypass\"; },\n{ name = \"p\"; action = \"discard\"; } ); };",
+		{{2, "ipsec.policies[2].name", "p is the name of ipsec.policies[0] as well"}}},
 	{"addresses of a policy",
 		NET FILTER
 		"ipsec = { policies = (\n{ action = \"bypass\"; src = \"10.0.0.9-10.0.0.1\"; "
