@@ -93,7 +93,7 @@ static inline struct fake *fake_new(void)
 		.worker = f->worker,
 		.port = f->port,
 		.n_ports = 1,
-		.memory = {"no hugepages", 256, 4096},
+		.memory = {.mode = "no hugepages", .mb = 256, .mbufs = 4096},
 		.check = fake_check,
 		.reload = fake_reload,
 		.app = f};
