@@ -259,6 +259,7 @@ def test_messages_name_the_option(world):
 
 def test_solicitations_are_no_drops(world):
     """A host that looks for a router is answered, and nothing of it is filtered."""
+    settled(world)
     before = world.daemon.drops()
     world.lan.wire.send(Ether(src=world.lan.mac, dst="33:33:00:00:00:02")
                         / ip6("ff02::2", "fe80::2", hlim=255) / ICMPv6ND_RS()
