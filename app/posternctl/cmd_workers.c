@@ -39,12 +39,24 @@ static void queues(struct table *t, json_t *list)
 	table_cell(t, "%s", text);
 }
 
+/* The share of its packets that a worker sent on at once, as it knew their flows. */
+static void known_flows(struct table *t, json_t *w)
+{
+	json_int_t received = get_int(w, "received");
+	double hits = (double)get_int(w, "flow_hits");
+
+	if (received == 0)
+		table_cell(t, "-");
+	else
+		table_cell(t, "%.1f %%", hits / (double)received * 100);
+}
+
 static void workers(json_t *list)
 {
 	static const char *const columns[] = {">WORKER", ">CPU", ">SOCKET", "STATE", ">LOAD",
-		">OVERALL", ">RECEIVED", ">SENT", ">GAP 1 S", ">GAP 60 S", ">WAITING", ">SLEEPS",
-		"QUEUES"};
-	struct table *t = table_new(columns, 13);
+		">OVERALL", ">RECEIVED", ">KNOWN FLOWS", ">SENT", ">GAP 1 S", ">GAP 60 S",
+		">WAITING", ">SLEEPS", "QUEUES"};
+	struct table *t = table_new(columns, 14);
 	json_t *w, *cpu;
 	size_t i;
 
@@ -58,6 +70,7 @@ static void workers(json_t *list)
 		table_cell(t, "%.1f %%", get_real(w, "load_recent") * 100);
 		table_cell(t, "%.1f %%", get_real(w, "load") * 100);
 		table_cell(t, "%s", print_count(get_int(w, "received")));
+		known_flows(t, w);
 		table_cell(t, "%s", print_count(get_int(w, "sent")));
 		table_cell(t, "%s", print_us(get_real(w, "gap_1s_us")));
 		table_cell(t, "%s", print_us(get_real(w, "gap_60s_us")));

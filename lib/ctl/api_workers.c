@@ -153,6 +153,20 @@ static json_t *load_json(const struct ctl_env *env, const struct worker *w, uint
 		"recent_s", hz ? (double)since / (double)hz : 0);
 }
 
+/* Packets that were sent on at once, as their flow was known; and verdicts that were remembered. */
+static json_t *known_json(const struct worker *w)
+{
+	const struct acl_memo_stats none = {0},
+				    *memo = w->acl_memo ? acl_memo_stats(w->acl_memo) : &none;
+	const struct flow_cache *c = w->flow_cache;
+
+	return json_pack("{s:o, s:o, s:b, s:o, s:o}", "flow_hits",
+		api_u64(c ? api_count(&c->hits) : 0), "flows_learned",
+		api_u64(c ? api_count(&c->learned) : 0), "flows_rest", c != NULL && c->rest > 0,
+		"verdicts_asked", api_u64(api_count(&memo->lookups)), "verdicts_known",
+		api_u64(api_count(&memo->hits)));
+}
+
 static json_t *worker_json(
 	const struct ctl_env *env, const struct worker *w, uint64_t now, uint64_t *waiting)
 {
@@ -170,6 +184,7 @@ static json_t *worker_json(
 		"busy_walks", api_u64(api_count(&st->busy_walks)));
 
 	json_object_update_new(o, load_json(env, w, now));
+	json_object_update_new(o, known_json(w));
 	json_object_update_new(o,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",   //
 			"sleeps", api_u64(api_count(&st->sleeps)), //

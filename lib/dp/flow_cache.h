@@ -54,6 +54,7 @@ struct flow_cache {
 	uint32_t seen, missed; /* packets since the last judgement */
 	uint32_t rest;         /* packets yet to go the long way, unlearned */
 	uint64_t learned;      /* entries written: rises only */
+	uint64_t hits;         /* packets sent on at once: rises only */
 	struct flow4 set4[1u << FLOW4_BITS][2] __rte_cache_aligned;
 	struct flow6 set6[1u << FLOW6_BITS][2] __rte_cache_aligned;
 };

@@ -51,6 +51,7 @@ struct acl_memo {
 	struct set set[SETS];
 	struct entry6 entry6[PLACES6];
 	struct judgement ip4, ip6;
+	struct acl_memo_stats stats;
 };
 
 struct acl_memo *acl_memo_new(int socket)
@@ -131,8 +132,15 @@ static unsigned learn(struct acl_memo *m, const struct acl *a, unsigned group,
 	return n_unknown;
 }
 
-static void judge(struct judgement *j, unsigned n, unsigned hits)
+const struct acl_memo_stats *acl_memo_stats(const struct acl_memo *m)
 {
+	return &m->stats;
+}
+
+static void judge(struct acl_memo *m, struct judgement *j, unsigned n, unsigned hits)
+{
+	m->stats.lookups += n;
+	m->stats.hits += hits;
 	j->seen += n;
 	j->hits += hits;
 	if (j->seen < JUDGE_AFTER)
@@ -182,7 +190,7 @@ void acl_memo_classify(struct acl_memo *m, const struct acl *a, unsigned group,
 	}
 	if (n_missed > 0)
 		n_missed = learn(m, a, group, key, out, missed, where, n_missed);
-	judge(&m->ip4, n, n - n_missed);
+	judge(m, &m->ip4, n, n - n_missed);
 }
 
 static inline uint32_t place_of(const struct key6 *k, uint64_t tag)
@@ -262,5 +270,5 @@ void acl_memo_classify6(struct acl_memo *m, const struct acl *a, unsigned group,
 	}
 	if (n_missed > 0)
 		n_missed = learn6(m, a, group, key, out, missed, where, n_missed);
-	judge(&m->ip6, n, n - n_missed);
+	judge(m, &m->ip6, n, n - n_missed);
 }

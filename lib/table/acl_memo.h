@@ -11,9 +11,14 @@
 
 struct acl_memo;
 
+struct acl_memo_stats { /* rise only; any thread may read */
+	uint64_t lookups, hits;
+};
+
 /* On the given NUMA socket; 768 KB. NULL when out of memory. Control core, at boot. */
 struct acl_memo *acl_memo_new(int socket);
 void acl_memo_free(struct acl_memo *m);
+const struct acl_memo_stats *acl_memo_stats(const struct acl_memo *m);
 
 /* As acl_classify, with the same answers. Where most packets are new (a scan, a flood), it looks
  * them up directly for a while. The owning worker only. */

@@ -87,7 +87,7 @@ static const struct iface *listening(const struct ports *ports, uint16_t id)
 	if (ports == NULL || id >= ports->n_ifaces || id >= IFACES_MAX)
 		return NULL;
 	f = &ports->iface[id];
-	return f->flags & IFACE_UP && f->flags & IFACE_IP6 && f->port < PORTS_MAX ? f : NULL;
+	return f->flags & IFACE_UP && f->flags & IFACE_IP6 && !(f->flags & IFACE_TUNNEL) ? f : NULL;
 }
 
 static void due(struct mld_db *db, uint64_t when_ms)

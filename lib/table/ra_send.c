@@ -74,7 +74,11 @@ static const struct iface *advertiser(const struct ports *ports, uint16_t id)
 	if (ports == NULL || id >= ports->n_ifaces || id >= IFACES_MAX)
 		return NULL;
 	f = &ports->iface[id];
-	return f->flags & IFACE_UP && f->flags & IFACE_IP6 && f->ra && f->ra->send ? f : NULL;
+	/* nobody is behind a tunnel who could hear it */
+	return f->flags & IFACE_UP && f->flags & IFACE_IP6 && !(f->flags & IFACE_TUNNEL) && f->ra &&
+			       f->ra->send
+		       ? f
+		       : NULL;
 }
 
 static void due(struct ra_db *db, struct sender *s, uint64_t when_ms)

@@ -394,20 +394,23 @@ static void rests_in_a_flood(void **state)
 	static struct packet p;
 	static struct outcome o;
 	struct flow_cache *c = rig->worker[0]->flow_cache;
-	uint64_t learned, slow;
+	uint64_t learned, slow, hits;
 
 	rig_reload(&worlds[0]);
 	flow4(&p, 5); /* permitted, and not logged */
 	send_one(&p, &o);
 	c->seen = FLOW_JUDGE_AFTER - 1;
 	c->missed = FLOW_JUDGE_AFTER - 1;
+	hits = c->hits;
 	send_one(&p, &o);
+	assert_int_equal(c->hits, hits + 1);
 	assert_int_equal(c->rest, FLOW_REST);
 	learned = c->learned;
 	slow = node_packets("eth_input");
 	send_one(&p, &o);
 	assert_int_equal(node_packets("eth_input"), slow + 1);
 	assert_int_equal(c->learned, learned);
+	assert_int_equal(c->hits, hits + 1);
 	assert_int_equal(c->rest, FLOW_REST - 1);
 	c->rest = 0;
 	c->seen = FLOW_JUDGE_AFTER - 1;

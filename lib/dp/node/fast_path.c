@@ -337,6 +337,7 @@ static void judge(struct flow_cache *c, unsigned n, unsigned missed)
 {
 	c->seen += n;
 	c->missed += missed;
+	c->hits += n - missed;
 	if (likely(c->seen < FLOW_JUDGE_AFTER))
 		return;
 	c->rest = c->missed > c->seen / 4 * 3 ? FLOW_REST : 0;

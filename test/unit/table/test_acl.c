@@ -844,6 +844,7 @@ static void test_memo_flood(void **state)
 	struct rule r[] = {port_rule(17, RULE_OP_LT, 1000), proto_rule(6)};
 	struct acl_memo *memo = acl_memo_new(SOCKET_ID_ANY);
 	struct acl *a = build(r, 2);
+	struct acl_memo_stats before;
 	unsigned group = acl_group_of(false, RULE_IN, RULE_SECURE, RULE_ROUTE, PACKET_WHOLE);
 	struct acl_key key[64];
 	const struct acl_key *keys[64];
@@ -862,6 +863,13 @@ static void test_memo_flood(void **state)
 		for (unsigned i = 0; i < 1 + pass % 64; i++)
 			assert_int_equal(out[i], i % 2 && i * 31 < 1000);
 	}
+	/* of the first half nothing was known, and for most of it nothing was tried */
+	before = *acl_memo_stats(memo);
+	assert_in_range(before.hits, 1, 2000 * 32);
+	assert_in_range(before.lookups, before.hits, before.hits + 2000 * 32 / 2);
+	acl_memo_classify(memo, a, group, keys, out, 1);
+	assert_int_equal(acl_memo_stats(memo)->lookups, before.lookups + 1);
+	assert_int_equal(acl_memo_stats(memo)->hits, before.hits + 1);
 	acl_free(a);
 	acl_memo_free(memo);
 	acl_memo_free(NULL);

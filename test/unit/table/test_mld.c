@@ -220,6 +220,12 @@ static void changes_6_1(void **state)
 	hear(2, "::", 0);
 	pass(100000);
 	assert_int_equal(n_packets, 1);
+	/* a tunnel has no link */
+	world[1].iface[IF].flags = IFACE_UP | IFACE_IP6 | IFACE_TUNNEL;
+	world[1].iface[IF].port = IFACE_NO_PORT;
+	mld_db_ports(db, &world[1], now);
+	pass(10000);
+	assert_int_equal(n_packets, 1);
 	/* another VLAN is another link */
 	mld_db_ports(db, &world[0], now);
 	pass(10000);

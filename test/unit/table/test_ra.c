@@ -235,7 +235,7 @@ static void not_configured(void **state)
 {
 	struct nd rs = solicitation();
 
-	for (unsigned k = 0; k < 4; k++) {
+	for (unsigned k = 0; k < 5; k++) {
 		up_seed(k);
 		if (k == 0)
 			world[0].iface[IF].ra = NULL;
@@ -243,8 +243,10 @@ static void not_configured(void **state)
 			config[0].send = false;
 		else if (k == 2)
 			world[0].iface[IF].flags = IFACE_UP;
-		else
+		else if (k == 3)
 			world[0].iface[IF].flags = IFACE_IP6;
+		else
+			world[0].iface[IF].flags |= IFACE_TUNNEL;
 		ra_db_ports(db, &world[0], now);
 		ra_db_heard(db, IF, &rs, now);
 		ra_db_heard(db, 9, &rs, now);
