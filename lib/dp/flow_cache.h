@@ -3,10 +3,10 @@
  * depends on what is in the key and on the tables alone; an entry is good for one serial, and the
  * serial rises when the tables or the identity of a neighbour change.
  *
- * Only whole packets that go out by a neighbour and were permitted without a log record are
- * remembered; none that came out of a tunnel, or go into one. What the policies of IPsec say of a
- * packet that came in the clear depends on what is in the key as well. One per worker, read (node
- * fast_path) and written (node ip_output) by it alone.
+ * Only whole packets that were permitted without a log record are remembered, on their way out by a
+ * neighbour, into a tunnel of ESP, or to us as ESP. What came out of a tunnel has its SA in the key
+ * in place of its interface, so that whatever the policies say depends on the key as well. One per
+ * worker, read (node fast_path) and written (node ip_output) by it alone.
  */
 #pragma once
 
@@ -35,6 +35,12 @@ struct flow_way {
 	uint32_t counter_in, counter_out; /* of the rules that permitted it */
 };
 
+/* What .neigh says of a flow that goes to no neighbour: into a tunnel, or to esp_in. */
+#define FLOW_SPECIAL 0x80000000u
+#define FLOW_ESP_IN (FLOW_SPECIAL | 0x40000000u)
+#define FLOW_IFACE_AT 16 /* into a tunnel: its id, and the interface that the route says */
+_Static_assert(IFACES_MAX <= 1u << 14, "an id between the flags and the tunnel");
+
 struct flow4 {
 	uint64_t key[2]; /* flow_rest(); source and destination as they lie in the header */
 	struct flow_way way;
@@ -49,8 +55,9 @@ struct flow6 {
 _Static_assert(sizeof(struct flow6) == 64, "a cache line");
 
 struct flow_cache {
-	uint32_t serial;       /* of the entries that are good; never 0 */
-	uint32_t root, neigh;  /* that serial was made for: root->serial, epoch of the table */
+	uint32_t serial; /* of the entries that are good; never 0 */
+	/* that serial was made for: root->serial, epochs of the neighbours and of the SAD */
+	uint32_t root, neigh, sad;
 	uint32_t seen, missed; /* packets since the last judgement */
 	uint32_t rest;         /* packets yet to go the long way, unlearned */
 	uint64_t learned;      /* entries written: rises only */
@@ -66,9 +73,12 @@ void flow_cache_free(struct flow_cache *c); /* NULL is permitted */
 /* At the beginning of a walk: forgets everything if the tables are others than in the last one. */
 void flow_cache_follow(struct flow_cache *c, const struct root *root);
 
-/* A packet that was just framed by the chain of nodes: remembers its flow, if it is of that kind.
- * meta as it left ip_output. The owning worker. */
+/* A packet that was just framed by the chain of nodes: remembers its flow, if it is of that kind,
+ * or with its SA where the SA's packets go. meta as it left ip_output. The owning worker. */
 void flow_cache_learn(struct worker *w, const struct meta *meta);
+/* The same for one that goes into a tunnel, as it leaves protect, and for ESP that is for us. */
+void flow_cache_learn_tunnel(struct worker *w, const struct meta *meta);
+void flow_cache_learn_esp(struct worker *w, const struct meta *meta);
 
 /* What else tells flows apart: ports as they lie in the packet (or ICMP type and code, or 0),
  * protocol, TCP's ACK bit, interface. */
@@ -76,6 +86,13 @@ static inline uint64_t flow_rest(uint32_t ports, uint8_t proto, bool ack, uint16
 {
 	return ports | (uint64_t)proto << 32 | (uint64_t)ack << 40 | (uint64_t)in_if << 48;
 }
+
+/* The same for what came out of an SA, whose index stands in place of the interface. */
+static inline uint64_t flow_rest_sa(uint32_t ports, uint8_t proto, bool ack, uint32_t sa_index)
+{
+	return flow_rest(ports, proto, ack, 0) | UINT64_C(1) << 41 | (uint64_t)sa_index << 42;
+}
+_Static_assert(42 + SA_INDEX_BITS <= 64, "room for the index");
 
 /* Somebody who knows the hash can make flows collide; they then go through all nodes, no worse than
  * without a cache. */

@@ -36,6 +36,7 @@ enum meta_more {          /* what IPsec has to do with it */
 	META_HANDED = 16,  /* came from another worker, which chose the SA: meta->sa */
 	META_DISCARD = 32, /* policy_out: dropped unless the filter names a tunnel for it */
 	META_JUDGED = 64,  /* policy_in: an inbound policy, or an SA, is about it */
+	META_FAST = 128,   /* fast_path: esp_out does what protect has not done */
 };
 
 struct meta {

@@ -76,10 +76,14 @@ struct sa {
 	/* control writes (release), owner reads (acquire): which of outer[] holds. Flips at most
 	 * once within a grace period */
 	_Atomic uint8_t outer_now;
-	uint16_t iface;  /* tunnel interface, or IFACE_NONE */
-	uint16_t mtu;    /* of inner packets, as configured; 0: follows */
-	uint32_t window; /* inbound: packets, a multiple of 64; 0: no replay protection */
-	uint32_t salt;   /* GCM, CCM, CTR, GMAC: as it lies in the nonce */
+	uint16_t iface; /* tunnel interface, or IFACE_NONE */
+	uint16_t mtu;   /* of inner packets, as configured; 0: follows */
+	/* control writes, owner reads: path MTU of the outer packet (RFC 4301 section 8); 0: that
+	 * of the interface */
+	_Atomic uint16_t path_mtu;
+	uint32_t window;      /* inbound: packets, a multiple of 64; 0: no replay protection */
+	uint32_t salt;        /* GCM, CCM, CTR, GMAC: as it lies in the nonce */
+	uint32_t way_counter; /* owner: see way_serial */
 	/* inbound: sa_window_words(window) words, a ring (RFC 6479); owner writes */
 	uint64_t *bitmap;
 	const struct selector *selector; /* [n_selectors] */
@@ -95,6 +99,10 @@ struct sa {
 	/* outbound, IVs that count (RFC 4106 section 3.1): that of the packet with sequence number
 	 * n is iv_base + n. Begins anywhere, since manual keys outlive a start of the daemon */
 	uint64_t iv_base;
+	/* owner: what the flow cache (dp/flow_cache.h) remembers with the SA, good for that serial.
+	 * Outbound, where its packets go: neighbour, SA_WAY_OUTER as outer_now was, and the counter
+	 * of the rule that permits them; inbound, the interface that its packets come by */
+	uint32_t way_serial, way;
 
 	/* line 2, 3: owner */
 	uint64_t error[SA_ERRORS] __rte_cache_aligned;
@@ -107,15 +115,14 @@ struct sa {
 	rte_be16_t peer_port;
 	uint8_t follow; /* constant */
 	struct addr peer;
-	/* control writes, owner reads: path MTU of the outer packet (RFC 4301 section 8); 0: that
-	 * of the interface */
-	_Atomic uint16_t path_mtu;
 
 	/* outbound: header templates (sa_outer) */
 	uint8_t outer[2][SA_OUTER_MAX] __rte_cache_aligned;
 	/* constant */
 	uint8_t key[SA_KEY_BYTES] __rte_cache_aligned; /* mb_expand wrote it */
 } __rte_cache_aligned;
+#define SA_WAY_OUTER 0x80000000u
+
 _Static_assert(offsetof(struct sa, seq) == 64, "constant fields in one line");
 _Static_assert(offsetof(struct sa, error) == 128, "and the owner's in one");
 

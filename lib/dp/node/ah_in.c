@@ -16,5 +16,6 @@ const struct node node_ah_in = {
 	.n_next = SA_IN_EDGES,
 	.next = {[SA_IN_IP4_INPUT] = "ip4_input",
 		[SA_IN_IP6_INPUT] = "ip6_input",
-		[SA_IN_DROP] = "drop"},
+		[SA_IN_DROP] = "drop",
+		[SA_IN_PORT_TX] = "port_tx"},
 };

@@ -12,6 +12,8 @@ const struct node node_ah_out = {
 	.name = "ah_out",
 	.sentence = "protects packets with AH; the worker that owns the SA does it",
 	.process = process,
-	.n_next = SA_OUT_EDGES - 1,
-	.next = {[SA_OUT_IP_ROUTE] = "ip_route", [SA_OUT_DROP] = "drop"},
+	.n_next = SA_OUT_AH_OUT,
+	.next = {[SA_OUT_IP_ROUTE] = "ip_route",
+		[SA_OUT_DROP] = "drop",
+		[SA_OUT_PORT_TX] = "port_tx"},
 };

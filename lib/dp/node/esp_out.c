@@ -15,5 +15,7 @@ const struct node node_esp_out = {
 	.n_next = SA_OUT_EDGES,
 	.next = {[SA_OUT_IP_ROUTE] = "ip_route",
 		[SA_OUT_DROP] = "drop",
-		[SA_OUT_AH_OUT] = "ah_out"},
+		[SA_OUT_PORT_TX] = "port_tx",
+		[SA_OUT_AH_OUT] = "ah_out",
+		[SA_OUT_PROTECT] = "protect"},
 };

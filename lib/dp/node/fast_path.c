@@ -6,23 +6,13 @@
  * What a packet can have of its own is checked for each: lengths, checksum, TTL, TCP's header
  * length, MTU. What the key holds was judged when the flow was learned.
  */
-#include "dp/node/nodes.h"
+#include "dp/node/fast.h"
+#include "dp/node/ipsec.h"
 
-#include "dp/flow_cache.h"
-#include "wire/ip4.h"
+#include <rte_tcp.h>
 
-#include <netinet/in.h>
+enum { NEXT_PORT_TX, NEXT_ETH_INPUT, NEXT_ESP_OUT, NEXT_ESP_IN };
 
-enum { NEXT_PORT_TX, NEXT_ETH_INPUT };
-
-#define IP6_HDR 40
-
-/* By protocol, of what is behind the IP header: which of the first four bytes are in the key, and
- * how many must be there. */
-struct l4 {
-	uint32_t mask;
-	int32_t need;
-};
 #define PORTS(least)              \
 	{                         \
 		UINT32_MAX, least \
@@ -32,7 +22,7 @@ struct l4 {
 		UINT16_MAX, 8 \
 	} /* the first two bytes, in memory's order */
 
-static const struct l4 l4_of4[256] = {
+const struct l4 fast_l4_of4[256] = {
 	[IPPROTO_ICMP] = TYPE_AND_CODE,
 	[IPPROTO_TCP] = PORTS(20),
 	[IPPROTO_UDP] = PORTS(8),
@@ -42,7 +32,7 @@ static const struct l4 l4_of4[256] = {
 };
 
 /* Those with a need alone: any other may be an extension header. */
-static const struct l4 l4_of6[256] = {
+const struct l4 fast_l4_of6[256] = {
 	[IPPROTO_ICMPV6] = TYPE_AND_CODE,
 	[IPPROTO_TCP] = PORTS(20),
 	[IPPROTO_UDP] = PORTS(8),
@@ -51,39 +41,6 @@ static const struct l4 l4_of6[256] = {
 	[IPPROTO_GRE] = {0, 4},
 	[IPPROTO_IPIP] = {0, 20},
 	[IPPROTO_IPV6] = {0, 40},
-};
-
-/* What all frames for one port with one tag, or none, have in common: looked up when it changes. */
-struct arrival {
-	uint32_t segs_port; /* as it lies in the mbuf: one segment; 0: of no port yet */
-	uint16_t tag;       /* NO_TAG: none */
-	uint64_t mac;       /* the port's, in the high 48 bits, as a frame's first word shows it; 1:
-			     * such frames are none of ours */
-	uint64_t rest;      /* of the flow's key: the interface */
-};
-#define NO_TAG UINT16_MAX
-
-/* A packet between two passes over so many: the first makes the key and fetches where its flow
- * would be, so that the second need not wait for it. */
-#define AHEAD 16
-struct pending {
-	const void *set; /* of flows, or nowhere: not plain */
-	uint64_t key[5]; /* IPv4: two */
-	uint8_t *ip;
-	uint16_t ip_len;
-	bool ip6;
-};
-static const struct flow6 nowhere[2];
-static const struct pending not_plain = {.set = nowhere, .key = {1}};
-
-/* What the packets of a burst have in common with the one before. */
-struct burst {
-	struct arrival untagged, tagged;
-	struct flow_way way;       /* .serial 0: none yet, or slow */
-	const struct neigh *neigh; /* entry of way.neigh: may be sent to */
-	uint64_t tx;               /* for port_tx, but for the incoming interface */
-	uint64_t packets, bytes;   /* to be counted for the rules of way */
-	bool slow; /* one of a known flow had to go on as it came: so do all behind it */
 };
 
 static __rte_noinline bool learn_arrival(
@@ -120,76 +77,6 @@ static inline bool arrives(
 	return mac << 16 == a->mac &&
 	       !(m->ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED |
 				       RTE_MBUF_F_RX_IP_CKSUM_BAD));
-}
-
-/* The transport header's part of the key; false when the header is not whole. */
-static inline bool transport(
-	const uint8_t *p, int len, unsigned proto, const struct l4 *l4, uint64_t *rest)
-{
-	uint32_t ports;
-
-	/* read before it is known to be there, but never beyond the buffer's end */
-	memcpy(&ports, p, sizeof(ports));
-	*rest |= (ports & l4->mask) | (uint64_t)proto << 32;
-	if (proto == IPPROTO_TCP) {
-		int hdr_len = (p[12] >> 4) * 4;
-
-		if (hdr_len < 20 || hdr_len > len)
-			return false;
-		*rest |= flow_rest(0, 0, p[13] >> 4 & 1, 0); /* RTE_TCP_ACK_FLAG */
-	}
-	return len >= l4->need;
-}
-
-/* Notes all about the IPv4 packet if it is plain. Reads the header as words. */
-static inline bool plain4(const struct flow_cache *c, const struct rte_mbuf *m, uint8_t *ip,
-	unsigned l2_len, uint64_t rest, struct pending *f)
-{
-	uint64_t first, second;
-	uint32_t third;
-	uint16_t total_be;
-	unsigned total, proto = ip[9];
-
-	memcpy(&first, ip, 8);
-	memcpy(&second, ip + 8, 8);
-	memcpy(&third, ip + 16, 4);
-	/* loaded again rather than cut out of the words: loads are cheaper */
-	memcpy(&total_be, ip + 2, 2);
-	total = rte_be_to_cpu_16(total_be);
-	if (unlikely(!ip4_words_plain(first) || total + l2_len > m->data_len || ip[8] <= 1))
-		return false;
-	if (unlikely(!transport(
-		    ip + IP4_MIN_HDR, (int)total - IP4_MIN_HDR, proto, &l4_of4[proto], &rest)))
-		return false;
-	if (unlikely(!ip4_words_sum_ok(first, second, third)))
-		return false;
-	f->key[0] = rest;
-	memcpy(f->key + 1, ip + 12, 8);
-	f->set = flow4_where(c, f->key);
-	f->ip = ip;
-	f->ip_len = (uint16_t)total;
-	f->ip6 = false;
-	return true;
-}
-
-/* The same for IPv6. */
-static inline bool plain6(const struct flow_cache *c, const struct rte_mbuf *m, uint8_t *ip,
-	unsigned l2_len, uint64_t rest, struct pending *f)
-{
-	unsigned len = (unsigned)ip[4] << 8 | ip[5], proto = ip[6];
-
-	if (unlikely(ip[0] >> 4 != 6 || l2_len + IP6_HDR + len > m->data_len || ip[7] <= 1 ||
-		     l4_of6[proto].need == 0))
-		return false;
-	if (unlikely(!transport(ip + IP6_HDR, (int)len, proto, &l4_of6[proto], &rest)))
-		return false;
-	f->key[0] = rest;
-	memcpy(f->key + 1, ip + 8, 32);
-	f->set = flow6_where(c, f->key);
-	f->ip = ip;
-	f->ip_len = (uint16_t)RTE_MIN(IP6_HDR + len, (unsigned)UINT16_MAX); /* MTUs are smaller */
-	f->ip6 = true;
-	return true;
 }
 
 /* A frame whose type stands behind l2_len - 2 bytes. */
@@ -232,105 +119,86 @@ static inline bool plain(
 	return plain_type(w, m, RTE_ETHER_HDR_LEN, NO_TAG, &b->untagged, f);
 }
 
-/* Both rules of all packets that went the burst's way since this was last called. */
-static void count(struct rule_counter *counter, struct burst *b)
+/* The metadata of a packet whose way goes on through other nodes, which ip4_input or ip6_input
+ * would have made, and what the filter and the policies said of it. Its data begins with the IP
+ * header.
+ */
+static void describe(
+	const struct root *root, struct rte_mbuf *m, const struct pending *f, struct meta *meta)
 {
-	const uint32_t rule[2] = {b->way.counter_in, b->way.counter_out};
+	unsigned l2_len = (unsigned)(f->ip - rte_pktmbuf_mtod(m, uint8_t *));
+	uint16_t in_if = (uint16_t)(f->key[0] >> 48);
+	struct meta common = {.in_if = in_if,
+		.zone_in = root->ports->iface[in_if].zone,
+		.l2_len = (uint8_t)l2_len,
+		.proto = (uint8_t)(f->key[0] >> 32),
+		.flags = f->ip6 ? META_IP6 : 0,
+		.verdict_in = UINT32_MAX,
+		.verdict_out = UINT32_MAX};
+	uint32_t ports = (uint32_t)f->key[0];
 
-	for (unsigned i = 0; i < 2; i++) {
-		counter[rule[i]].packets += b->packets;
-		counter[rule[i]].bytes += b->bytes;
+	if (common.proto == (f->ip6 ? IP6_ICMP : IPPROTO_ICMP)) /* type and code, 16 bits each */
+		ports = (ports & 0xff) << 8 | (ports & 0xff00) << 16;
+	if (f->ip6) {
+		meta->key6 = (struct acl_key6){.class = 0};
+		memcpy(meta->key6.src, f->ip + 8, 32);
+		memcpy(&meta->key6.sport, &ports, 4);
+		meta->l4 = IP6_HDR;
+		meta->proto_at = IP6_AT_NEXT_HEADER;
+		meta->flags6 = 0;
+	} else {
+		memcpy(&common.key.src, f->ip + 12, 8);
+		memcpy(&common.key.sport, &ports, 4);
 	}
-	b->packets = 0;
-	b->bytes = 0;
+	memcpy(meta, &common, META_COMMON);
+	m->data_off += (uint16_t)l2_len;
+	m->data_len = f->ip_len;
+	m->pkt_len = f->ip_len;
 }
 
-/* The neighbour becomes the burst's, if it can be sent to right now. */
-static bool use_neighbour(struct worker *w, uint32_t index, struct burst *b)
+static inline void count_one(struct worker *w, uint32_t rule, const struct pending *f)
 {
-	const struct neigh_table *t = w->root->neigh;
-	const struct neigh *e = neigh_get(t, index);
-
-	if (unlikely(e == NULL || e->hdr_len == 0))
-		return false;
-	/* those that came before still wait: keep the order */
-	if (unlikely(w->stats.neigh_waiting) && neigh_wait_has(w->neigh_wait, e->iface, &e->addr))
-		return false;
-	neigh_mark_used(t, index);
-	b->neigh = e;
-	b->tx = (struct meta){.out_if = e->iface, .out_port = e->port, .flags = META_FRAMED}.way;
-	return true;
+	w->rule_counter[rule].packets++;
+	w->rule_counter[rule].bytes += f->ip_len;
 }
 
-/* The packet's way, which is not the one of the packet before, becomes the burst's; false when it
- * is not known, or cannot be gone. */
-static __rte_noinline bool change_way(struct worker *w, const struct pending *f, struct burst *b)
+/* A packet that is not ready to be sent: into a tunnel, or ESP for us, where its flow is known;
+ * else it goes on as it came. */
+static __rte_noinline uint16_t special(
+	struct worker *w, struct rte_mbuf *m, const struct pending *f, struct burst *b)
 {
 	uint32_t serial = w->flow_cache->serial;
 	const struct flow_way *way =
 		f->ip6 ? flow6_find(f->set, f->key, serial) : flow4_find(f->set, f->key, serial);
+	struct meta *meta = meta_of(m);
 
-	if (way == NULL || b->slow)
-		return false;
-	if (way->neigh != b->way.neigh && !use_neighbour(w, way->neigh, b))
-		return false;
-	count(w->rule_counter, b);
-	b->way = *way;
-	return true;
-}
-
-static inline void ttl4(uint8_t *ip)
-{
-	uint32_t word;
-
-	/* TTL, protocol, checksum. RFC 1624: the checksum rises by what the TTL falls; 0xffff is
-	 * written as 0 */
-	memcpy(&word, ip + 8, 4);
-	word += (1u << 16) - 1 + (word >= 0xfffe0000 ? 1u << 16 : 0);
-	memcpy(ip + 8, &word, 4);
-}
-
-/* Puts the neighbour's header in front of the IP header in place of the one received, and sets the
- * lengths, without padding; what later nodes must know. */
-static inline void reframe(struct rte_mbuf *m, const struct pending *f, const struct burst *b)
-{
-	const struct neigh *e = b->neigh;
-	unsigned hdr_len = e->hdr_len, len = f->ip_len + hdr_len;
-	uint8_t *p = f->ip - hdr_len;
-
-	if (likely(hdr_len == RTE_ETHER_HDR_LEN))
-		memcpy(p, e->hdr, RTE_ETHER_HDR_LEN);
-	else
-		memcpy(p, e->hdr, hdr_len);
-	m->data_off = (uint16_t)(p - (uint8_t *)m->buf_addr);
-	m->data_len = (uint16_t)len;
-	m->pkt_len = len;
-	meta_set_tx(m, b->tx | f->key[0] >> 48);
-}
-_Static_assert(offsetof(struct meta, in_if) == offsetof(struct meta, way), "the lowest bits");
-
-/* The packet's flow is known and its neighbour ready: it is ready to be sent. Else nothing of it is
- * changed. */
-static inline bool forward(
-	struct worker *w, struct rte_mbuf *m, const struct pending *f, struct burst *b)
-{
-	bool same = f->ip6 ? flow6_is(f->set, f->key, &b->way) : flow4_is(f->set, f->key, &b->way);
-
-	if (unlikely(!same) && !change_way(w, f, b))
-		return false;
-	if (unlikely(f->ip_len > b->neigh->mtu)) { /* it may go out as fragments, in its place */
+	if (way == NULL || !(way->neigh & FLOW_SPECIAL) || b->slow)
+		return NEXT_ETH_INPUT;
+	if ((way->neigh & FLOW_ESP_IN) == FLOW_ESP_IN) {
+		/* may our address be used? */
+		if (f->ip6 && neigh_unusable(w->root->neigh) != NULL)
+			return NEXT_ETH_INPUT;
+		describe(w->root, m, f, meta);
+		meta->scope = RULE_LOCAL;
+		meta->nh_type = NH_LOCAL;
+		count_one(w, way->counter_in, f);
+		return NEXT_ESP_IN;
+	}
+	/* the MSS in it may have to fall */
+	if ((uint8_t)(f->key[0] >> 32) == IPPROTO_TCP &&
+		f->ip[(f->ip6 ? IP6_HDR : IP4_MIN_HDR) + 13] & RTE_TCP_SYN_FLAG) {
 		b->slow = true;
 		b->way.serial = 0;
-		return false;
+		return NEXT_ETH_INPUT;
 	}
-	b->packets++;
-	b->bytes += f->ip_len;
-	if (f->ip6)
-		f->ip[7]--;
-	else
-		ttl4(f->ip);
-	reframe(m, f, b);
-	return true;
+	describe(w->root, m, f, meta);
+	meta->scope = RULE_ROUTE;
+	meta->out_if = (uint16_t)(way->neigh >> FLOW_IFACE_AT & 0x3fff);
+	meta->tunnel_out = (uint16_t)way->neigh;
+	meta->more = META_FAST;
+	count_one(w, way->counter_in, f);
+	count_one(w, way->counter_out, f);
+	return NEXT_ESP_OUT;
 }
 
 static void judge(struct flow_cache *c, unsigned n, unsigned missed)
@@ -354,6 +222,7 @@ static uint16_t process(
 	struct pending pending[AHEAD];
 	uint16_t next[WALK_PACKETS_MAX];
 	unsigned missed = 0;
+	bool other = false;
 
 	/* NULL: tests hold one way against the other */
 	if (unlikely(c == NULL || c->rest > 0)) {
@@ -372,13 +241,14 @@ static uint16_t process(
 			next[from + i] = NEXT_PORT_TX;
 			if (likely(forward(w, objs[from + i], &pending[i], &b)))
 				continue;
-			next[from + i] = NEXT_ETH_INPUT;
-			missed++;
+			next[from + i] = special(w, objs[from + i], &pending[i], &b);
+			other = true;
+			missed += next[from + i] == NEXT_ETH_INPUT;
 		}
 	}
 	count(w->rule_counter, &b);
 	judge(c, nb_objs, missed);
-	if (likely(missed == 0))
+	if (likely(!other))
 		rte_node_next_stream_move(graph, node, NEXT_PORT_TX);
 	else
 		node_send(graph, node, objs, next, nb_objs);
@@ -389,6 +259,9 @@ const struct node node_fast_path = {
 	.name = "fast_path",
 	.sentence = "forwards packets of known flows at once",
 	.process = process,
-	.n_next = 2,
-	.next = {[NEXT_PORT_TX] = "port_tx", [NEXT_ETH_INPUT] = "eth_input"},
+	.n_next = 4,
+	.next = {[NEXT_PORT_TX] = "port_tx",
+		[NEXT_ETH_INPUT] = "eth_input",
+		[NEXT_ESP_OUT] = "esp_out",
+		[NEXT_ESP_IN] = "esp_in"},
 };

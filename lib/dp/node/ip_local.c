@@ -48,10 +48,14 @@ static uint16_t esp_in_udp(const struct rte_mbuf *m, const struct meta *meta)
 	return marker ? NEXT_ESP_IN : NOT_IPSEC;
 }
 
-static uint16_t ipsec_in(const struct ipsec *ipsec, const struct rte_mbuf *m, struct meta *meta)
+static uint16_t ipsec_in(struct worker *w, const struct rte_mbuf *m, struct meta *meta)
 {
+	const struct ipsec *ipsec = w->root->ipsec;
+
 	switch (meta->proto) {
 	case PROTO_ESP:
+		if (m->nb_segs == 1)
+			flow_cache_learn_esp(w, meta);
 		return NEXT_ESP_IN;
 	case PROTO_AH:
 		return NEXT_AH_IN;
@@ -64,13 +68,13 @@ static uint16_t ipsec_in(const struct ipsec *ipsec, const struct rte_mbuf *m, st
 	}
 }
 
-static uint16_t local4(const struct ipsec *ipsec, struct rte_mbuf *m, struct meta *meta)
+static uint16_t local4(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	uint16_t next;
 
 	if (meta->nh_type == NH_BROADCAST)
 		return node_drop(meta, DROP_IP4_BROADCAST, NEXT_DROP);
-	next = ipsec ? ipsec_in(ipsec, m, meta) : NOT_IPSEC;
+	next = w->root->ipsec ? ipsec_in(w, m, meta) : NOT_IPSEC;
 	if (next != NOT_IPSEC)
 		return next;
 	switch (meta->proto) {
@@ -126,7 +130,7 @@ static uint16_t icmp6(struct rte_mbuf *m, struct meta *meta)
 	return node_drop(meta, DROP_LOCAL_ICMP_IGNORED, NEXT_DROP);
 }
 
-static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *meta)
+static uint16_t local6(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint16_t next;
@@ -139,9 +143,8 @@ static uint16_t local6(const struct worker *w, struct rte_mbuf *m, struct meta *
 			return next;
 	}
 	/* a group has no SA of ours */
-	next = w->root->ipsec && !ip6_is_multicast(meta->key6.dst)
-		       ? ipsec_in(w->root->ipsec, m, meta)
-		       : NOT_IPSEC;
+	next = w->root->ipsec && !ip6_is_multicast(meta->key6.dst) ? ipsec_in(w, m, meta)
+								   : NOT_IPSEC;
 	if (next != NOT_IPSEC)
 		return next;
 	switch (meta->proto) {
@@ -170,7 +173,6 @@ static uint16_t process(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t nb_objs)
 {
 	struct worker *w = node_worker(node);
-	const struct ipsec *ipsec = w->root->ipsec;
 	uint16_t next[WALK_PACKETS_MAX];
 	unsigned kept = 0;
 
@@ -178,7 +180,7 @@ static uint16_t process(
 		struct rte_mbuf *m = objs[i];
 		struct meta *meta = meta_of(m);
 
-		next[kept] = meta->flags & META_IP6 ? local6(w, m, meta) : local4(ipsec, m, meta);
+		next[kept] = meta->flags & META_IP6 ? local6(w, m, meta) : local4(w, m, meta);
 		if (unlikely(next[kept] == ABSORBED))
 			absorb(w, m);
 		else

@@ -115,11 +115,19 @@ static inline uint16_t ipsec_error_tunnel(const struct ports *ports, const struc
 /* --- sa_out.c, sa_in.c: bursts of packets of one protocol, in the nodes esp_out, ah_out, esp_in
  * and ah_in. Edges have the same numbers in both nodes of a direction. */
 
-enum sa_out_edge { SA_OUT_IP_ROUTE, SA_OUT_DROP, SA_OUT_AH_OUT, SA_OUT_EDGES };
+/* the last two are esp_out's alone */
+enum sa_out_edge {
+	SA_OUT_IP_ROUTE,
+	SA_OUT_DROP,
+	SA_OUT_PORT_TX,
+	SA_OUT_AH_OUT,
+	SA_OUT_PROTECT,
+	SA_OUT_EDGES
+};
 uint16_t sa_out(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto);
 
-enum sa_in_edge { SA_IN_IP4_INPUT, SA_IN_IP6_INPUT, SA_IN_DROP, SA_IN_EDGES };
+enum sa_in_edge { SA_IN_IP4_INPUT, SA_IN_IP6_INPUT, SA_IN_DROP, SA_IN_PORT_TX, SA_IN_EDGES };
 uint16_t sa_in(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto);
 
@@ -134,6 +142,9 @@ enum drop_reason sa_drop_reason(enum sa_error error);
 void sa_acquire(struct worker *w, const struct meta *meta, uint16_t tunnel);
 
 /* --- protect.c */
+
+/* The TTL or hop limit of a packet of others, which is more than 1, falls. */
+void protect_age(struct rte_mbuf *m, const struct meta *meta);
 
 /* The longest packet that fits through the tunnel: the same for packets of both directions. 0:
  * nobody knows, since it has no SA or no route. */

@@ -198,8 +198,7 @@ static __rte_noinline void send_cut(
 
 /* --- the packet */
 
-/* The TTL or hop limit of a packet of others falls. */
-static void age(struct rte_mbuf *m, const struct meta *meta)
+void protect_age(struct rte_mbuf *m, const struct meta *meta)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)p;
@@ -258,13 +257,17 @@ static void protect(struct worker *w, struct burst *b, unsigned i)
 		return;
 	}
 	if (!ours)
-		age(m, meta);
+		protect_age(m, meta);
 	if (unlikely(wants_clamp(meta, t)))
 		clamp(m, meta, t, max);
 	if (!(meta->more & META_OUTER))
 		meta->nested = 0;
 	meta->more &= (uint8_t)~META_HANDED;
 	b->next[i] = esp ? NEXT_ESP_OUT : NEXT_AH_OUT;
+	/* what ESP alone protects is remembered (esp_out does the rest of this node for it) */
+	if (fit == FITS && !ah && !(t->flags & TUNNEL_TRANSPORT) && m->nb_segs == 1 &&
+		meta->more == (meta->more & META_JUDGED))
+		flow_cache_learn_tunnel(w, meta);
 	if (unlikely(fit == TO_CUT))
 		send_cut(w, b, i, max, b->next[i]);
 	else if (unlikely(m->nb_segs > 1 && frag_linearise(m) < 0))

@@ -2,9 +2,12 @@
  * in them goes to ip4_input or ip6_input as if it had just come, marked with the SA. In the nodes
  * esp_in and ah_in. Worker.
  */
+#include "dp/node/fast.h"
 #include "dp/node/ipsec.h"
 
 #include "ipsec/ah.h"
+
+#include <rte_tcp.h>
 
 /* Bytes in front of the ESP or AH header. */
 static unsigned header_at(const struct rte_mbuf *m, const struct meta *meta)
@@ -110,6 +113,28 @@ static uint16_t reenter(const struct worker *w, const struct esp_packet *p, uint
 	return p->ip6 ? SA_IN_IP6_INPUT : SA_IN_IP4_INPUT;
 }
 
+/* A packet whose flow may be known: what came out of ESP alone, of an SA whose packets come by the
+ * interface that this one came by, and is no SYN, whose MSS may have to fall. */
+static inline bool may_be_known(
+	const struct worker *w, const struct esp_packet *p, uint8_t proto, struct pending *f)
+{
+	const struct flow_cache *c = w->flow_cache;
+	const struct meta *meta = meta_of(p->m);
+	const struct sa *sa = p->sa;
+	uint16_t in_if = sa->iface != IFACE_NONE ? sa->iface : meta->in_if;
+	uint64_t rest = flow_rest_sa(0, 0, false, SA_INDEX(sa->handle));
+	uint8_t *ip = rte_pktmbuf_mtod(p->m, uint8_t *);
+	bool plain;
+
+	if (c == NULL || c->rest > 0 || proto != PROTO_ESP || p->status != SA_OK || p->dummy ||
+		sa->flags & SA_TRANSPORT || meta->nested || sa->way_serial != c->serial ||
+		sa->way != in_if)
+		return false;
+	plain = p->ip6 ? plain6(c, p->m, ip, 0, rest, f) : plain4(c, p->m, ip, 0, rest, f);
+	return plain && !((uint8_t)(f->key[0] >> 32) == IPPROTO_TCP &&
+				ip[(p->ip6 ? IP6_HDR : IP4_MIN_HDR) + 13] & RTE_TCP_SYN_FLAG);
+}
+
 /* What became of packet p. False: it was a dummy, and is gone. */
 static bool end(struct worker *w, const struct esp_packet *p, uint8_t proto, uint16_t *next)
 {
@@ -126,6 +151,40 @@ static bool end(struct worker *w, const struct esp_packet *p, uint8_t proto, uin
 	}
 	*next = reenter(w, p, proto);
 	return true;
+}
+
+/* All packets of the burst when they were processed: those of known flows are ready to be sent, in
+ * one touch (fast.h). Returns how many objs
+ * there are. */
+static unsigned end_burst(struct worker *w, const struct esp_packet p[], unsigned n, uint8_t proto,
+	void **objs, uint16_t next[], unsigned kept)
+{
+	struct burst b = {.way = {.neigh = NEIGH_NONE}};
+	struct pending pending[AHEAD];
+
+	for (unsigned from = 0; from < n; from += AHEAD) {
+		unsigned some = RTE_MIN((unsigned)AHEAD, n - from);
+
+		for (unsigned i = 0; i < some; i++)
+			if (unlikely(!may_be_known(w, &p[from + i], proto, &pending[i])))
+				pending[i] = not_plain;
+		for (unsigned i = 0; i < some; i++) {
+			const struct esp_packet *q = &p[from + i];
+			uint16_t in_if = meta_of(q->m)->in_if;
+
+			if (q->sa->iface != IFACE_NONE)
+				in_if = q->sa->iface;
+			if (pending[i].set != nowhere && forward(w, q->m, &pending[i], &b)) {
+				meta_set_tx(q->m, b.tx | in_if);
+				next[kept] = SA_IN_PORT_TX;
+			} else if (!end(w, q, proto, &next[kept])) {
+				continue;
+			}
+			objs[kept++] = q->m;
+		}
+	}
+	count(w->rule_counter, &b);
+	return kept;
 }
 
 uint16_t sa_in(
@@ -152,12 +211,7 @@ uint16_t sa_in(
 	}
 	if (members)
 		(proto == PROTO_AH ? ah_in_burst : esp_in_burst)(w->mb, p, members);
-	kept = dropped;
-	for (unsigned i = 0; i < members; i++) {
-		if (!end(w, &p[i], proto, &next[kept]))
-			continue;
-		objs[kept++] = p[i].m;
-	}
+	kept = end_burst(w, p, members, proto, objs, next, dropped);
 	node->idx = (uint16_t)kept; /* node_send may move the stream as a whole */
 	node_send(graph, node, objs, next, kept);
 	return n;

@@ -101,6 +101,7 @@ static void refresh(const struct worker *w, const struct esp_packet *p, struct m
 		.verdict_out = UINT32_MAX,
 		.nested = (uint8_t)(meta->nested + 1),
 		.tunnel_out = meta->tunnel_out,
+		.sa = p->sa->handle,
 		.l4 = p->l4,
 		.proto_at = p->proto_at,
 	};
@@ -117,15 +118,80 @@ static void refresh(const struct worker *w, const struct esp_packet *p, struct m
 	}
 }
 
+/* What the packets of a burst have in common with the one before: the neighbour that they go to. */
+struct burst {
+	uint32_t index;
+	const struct neigh *neigh; /* entry of index: may be sent to right now; else NULL */
+	bool slow; /* one of a known flow has to go through protect: so do all behind it */
+};
+
+static __rte_noinline void use_neighbour(struct worker *w, uint32_t index, struct burst *b)
+{
+	const struct neigh_table *t = w->root->neigh;
+	const struct neigh *e = neigh_get(t, index);
+
+	b->index = index;
+	b->neigh = NULL;
+	/* those that came before still wait: keep the order */
+	if (e == NULL || e->hdr_len == 0 ||
+		(w->stats.neigh_waiting && neigh_wait_has(w->neigh_wait, e->iface, &e->addr)))
+		return;
+	neigh_mark_used(t, index);
+	b->neigh = e;
+}
+
+/* The neighbour that all packets of the SA go to, where that is known and can be sent to now, or
+ * NULL. */
+static inline const struct neigh *way_of(struct worker *w, const struct sa *sa, struct burst *b)
+{
+	uint32_t outer =
+		atomic_load_explicit(&sa->outer_now, memory_order_relaxed) ? SA_WAY_OUTER : 0;
+
+	if (unlikely(w->flow_cache == NULL || sa->way_serial != w->flow_cache->serial ||
+		     (sa->way & SA_WAY_OUTER) != outer))
+		return NULL;
+	if (unlikely((sa->way & ~SA_WAY_OUTER) != b->index))
+		use_neighbour(w, sa->way & ~SA_WAY_OUTER, b);
+	return b->neigh;
+}
+
+/* The packet goes to the neighbour, as ip_output would send it. */
+static inline void send_direct(struct worker *w, const struct esp_packet *p, const struct neigh *e)
+{
+	struct rte_mbuf *m = p->m;
+	struct rule_counter *counter = &w->rule_counter[p->sa->way_counter];
+	uint8_t *to;
+
+	counter->packets++;
+	counter->bytes += m->data_len;
+	m->data_off -= e->hdr_len;
+	m->data_len += e->hdr_len;
+	m->pkt_len = m->data_len;
+	to = rte_pktmbuf_mtod(m, uint8_t *);
+	if (likely(e->hdr_len == RTE_ETHER_HDR_LEN))
+		memcpy(to, e->hdr, RTE_ETHER_HDR_LEN);
+	else
+		memcpy(to, e->hdr, e->hdr_len);
+	meta_set_tx(m,
+		(struct meta){.out_if = e->iface, .out_port = e->port, .flags = META_FRAMED}.way);
+}
+
 /* Where a packet goes that was protected. */
-static uint16_t onward(const struct worker *w, const struct esp_packet *p, uint8_t proto)
+static inline uint16_t onward(
+	struct worker *w, const struct esp_packet *p, uint8_t proto, struct burst *b)
 {
 	struct meta *meta = meta_of(p->m);
-	const struct tunnel *t = ipsec_tunnel(w->root->ipsec, meta->tunnel_out);
+	const struct neigh *e = meta->nested == 0 ? way_of(w, p->sa, b) : NULL;
+	const struct tunnel *t;
 
 	/* what ip_output puts in front */
 	if (unlikely(rte_pktmbuf_headroom(p->m) < IFACE_HDR_MAX))
 		return node_drop(meta, DROP_IPSEC_TOO_BIG, SA_OUT_DROP);
+	if (likely(e != NULL && p->m->data_len <= e->mtu)) {
+		send_direct(w, p, e);
+		return SA_OUT_PORT_TX;
+	}
+	t = ipsec_tunnel(w->root->ipsec, meta->tunnel_out);
 	refresh(w, p, meta);
 	if (proto == PROTO_ESP && t && t->flags & TUNNEL_AH)
 		return SA_OUT_AH_OUT;
@@ -133,14 +199,44 @@ static uint16_t onward(const struct worker *w, const struct esp_packet *p, uint8
 	return SA_OUT_IP_ROUTE;
 }
 
-/* The packet becomes p, the next of the burst. False: it went to another worker. next: where it
- * goes if it is dropped; else it is left alone. */
-static bool begin(
-	struct worker *w, struct rte_mbuf *m, uint8_t proto, struct esp_packet *p, uint16_t *next)
+/* A packet of a known flow that protect has not seen: does what that would do and says true, if
+ * there is nothing to it but the TTL. */
+static inline bool protect_fast(struct worker *w, struct rte_mbuf *m, struct burst *b)
 {
 	struct meta *meta = meta_of(m);
-	struct sa *sa = choose(w, meta, proto);
+	const struct sad *sad = w->root->ipsec->sad;
+	uint64_t handles = sad_out(sad, meta->tunnel_out, w->id);
+	const struct sa *sa = sad_get(sad, (uint32_t)handles);
+	const struct neigh *e;
+	unsigned path, len = m->data_len;
 
+	meta->more &= (uint8_t)~META_FAST;
+	if (unlikely(b->slow || sa == NULL || sa->owner != w->id || handles >> 32))
+		return false;
+	e = way_of(w, sa, b);
+	path = atomic_load_explicit(&sa->path_mtu, memory_order_relaxed);
+	len += esp_overhead(sa, len);
+	if (unlikely(e == NULL || len > e->mtu || (path && len > path) ||
+		     (sa->mtu && m->data_len > sa->mtu)))
+		return false;
+	protect_age(m, meta);
+	return true;
+}
+
+/* The packet becomes p, the next of the burst. False: it went to another worker. next: where it
+ * goes if not into the burst. */
+static inline bool begin(struct worker *w, struct rte_mbuf *m, uint8_t proto, struct esp_packet *p,
+	uint16_t *next, struct burst *b)
+{
+	struct meta *meta = meta_of(m);
+	struct sa *sa;
+
+	if (meta->more & META_FAST && unlikely(!protect_fast(w, m, b))) {
+		b->slow = true;
+		*next = SA_OUT_PROTECT;
+		return true;
+	}
+	sa = choose(w, meta, proto);
 	*next = SA_OUT_DROP;
 	if (unlikely(sa == NULL))
 		return true;
@@ -160,6 +256,7 @@ uint16_t sa_out(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto)
 {
 	struct worker *w = node_worker(node);
+	struct burst b = {.index = NEIGH_NONE};
 	struct esp_packet p[WALK_PACKETS_MAX];
 	uint16_t at[WALK_PACKETS_MAX], next[WALK_PACKETS_MAX];
 	unsigned kept = 0, members = 0;
@@ -167,9 +264,9 @@ uint16_t sa_out(
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = objs[i];
 
-		if (!begin(w, m, proto, &p[members], &next[kept]))
+		if (!begin(w, m, proto, &p[members], &next[kept], &b))
 			continue;
-		if (likely(next[kept] != SA_OUT_DROP))
+		if (likely(next[kept] == SA_OUT_IP_ROUTE))
 			at[members++] = (uint16_t)kept;
 		objs[kept++] = m;
 	}
@@ -178,7 +275,7 @@ uint16_t sa_out(
 	for (unsigned i = 0; i < members; i++)
 		next[at[i]] =
 			likely(p[i].status == SA_OK)
-				? onward(w, &p[i], proto)
+				? onward(w, &p[i], proto, &b)
 				: node_drop(meta_of(p[i].m),
 					  sa_drop_reason((enum sa_error)p[i].status), SA_OUT_DROP);
 	node->idx = (uint16_t)kept; /* node_send may move the stream as a whole */
