@@ -220,9 +220,10 @@ def run(o):
         if pages:
             pages.restore()
         shutil.rmtree(bench.work, ignore_errors=True)
+    if not o.quick:
+        path = keep(data, o.out)  # first, so that nothing that follows loses it
     print("\n" + report.text(Result(data)))
     if not o.quick:
-        path = keep(data, o.out)
         print(f"\nkept as {path} and {path.with_suffix('.svg').name}")
 
 

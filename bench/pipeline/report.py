@@ -62,7 +62,8 @@ def nodes(result):
     columns += [(feed, most, s) for s in (False, True) if (s, most) in result.cases(feed)
                 and most > 1]
     found = [result.nodes(*c) for c in columns]
-    rows = [[n] + [f"{f.get(n, 0):.1f}" for f in found] for n in found[0]]
+    rows = [[n] + [f"{f[n]:.1f}" if n in f else "–" for f in found]
+            for n in max(found, key=len)]  # packets of unknown flows pass all the others' nodes
     return table(["cycles per packet"] + [f"{FEEDS[f].title}: {name_of(n, s)}"
                                           for f, n, s in columns], rows)
 

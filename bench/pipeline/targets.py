@@ -9,6 +9,7 @@ THOUSAND_ABOVE = 100
 IP6_RATIO = 1.15
 ROUTES_RATIO = 1.3
 HUNDRED_THOUSAND_RATIO = 3
+NOISE = 5  # cycles
 GAP_RATIO = 2
 
 
@@ -42,15 +43,21 @@ def _thousand(result):
 def _hundred_thousand(result):
     for feed in ("64", "64-many"):
         for split in _lists(result, feed, 100000):
+            name = f"100,000 rules, {_name(split)} list, feed {feed}: "
+            if median(result.filter_nodes(feed, 10, split)) < 1:
+                # the flow cache answers: a ratio of two costs of nothing would be one of noise
+                more = [a - b for a, b in zip(result.above_one(feed, 100000, split),
+                                              result.above_one(feed, 10, split))]
+                yield _line(name + "cycles above 10 rules, where no packet is looked up",
+                            f"≤ {NOISE}", spread(more), median(more) <= NOISE)
+                continue
             ten = result.filter_cost(feed, 10, split)
             ratio = [a / b for a, b in zip(result.filter_cost(feed, 100000, split), ten)]
             nodes = [a / b for a, b in zip(result.filter_nodes(feed, 100000, split),
                                            result.filter_nodes(feed, 10, split))]
-            if ratio:
-                yield _line(f"100,000 rules, {_name(split)} list, feed {feed}: filter cost over "
-                            "that of 10", f"≤ {HUNDRED_THOUSAND_RATIO}",
-                            f"{spread(ratio, 2)}; filter nodes alone {spread(nodes, 2)}",
-                            median(ratio) <= HUNDRED_THOUSAND_RATIO)
+            yield _line(name + "filter cost over that of 10", f"≤ {HUNDRED_THOUSAND_RATIO}",
+                        f"{spread(ratio, 2)}; filter nodes alone {spread(nodes, 2)}",
+                        median(ratio) <= HUNDRED_THOUSAND_RATIO)
 
 
 def _reload(result):
