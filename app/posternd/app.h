@@ -62,6 +62,8 @@ struct tunnel_ids { /* tunnel_ids.c */
 struct sa_seen { /* of an SA when it was last looked at, by index */
 	uint32_t handle, peer_version;
 	bool soft_told;
+	uint16_t path_mtu;    /* as it was then, */
+	uint64_t path_mtu_ms; /* and since when it is so */
 };
 
 struct ipsec_app { /* ipsec.c */
@@ -268,6 +270,8 @@ void ipsec_apply(struct app *a, const struct conf *was_conf, const struct tables
 /* --- ipsec.c: SAs */
 int ipsec_init(struct app *a);
 void ipsec_fini(struct app *a); /* wipes; the workers have stopped */
+/* An ICMP error said that a packet was too large: believed if it was one of ours. */
+void ipsec_path_mtu(struct app *a, const struct path_mtu *told);
 void ipsec_tick(struct app *a);
 int ipsec_sa_add(
 	struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why, size_t why_size);

@@ -143,6 +143,32 @@ static void follow(struct app *a, const struct sa *sa, struct sa_seen *seen)
 		rte_be_to_cpu_16(t->tunnel[sa->tunnel].remote_port));
 }
 
+void ipsec_path_mtu(struct app *a, const struct path_mtu *told)
+{
+	const struct ipsec_tables *t = a->tables->ipsec;
+	uint16_t id;
+
+	if (a->ipsec.sad == NULL || t == NULL)
+		return;
+	id = sad_db_path_mtu_told(a->ipsec.sad, t->tunnel, t->view.n_tunnels, told);
+	if (id != TUNNEL_NONE)
+		log_info("tunnel %s: the path takes packets of %u bytes, an ICMP error says",
+			t->tunnel[id].name, told->mtu);
+}
+
+/* What was told of the path is forgotten in the end, since it may have become better. */
+static void age_path_mtu(struct app *a, const struct sa *sa, struct sa_seen *seen, uint64_t now_ms)
+{
+	uint16_t mtu = atomic_load_explicit(&sa->path_mtu, memory_order_relaxed);
+
+	if (mtu != seen->path_mtu) {
+		seen->path_mtu = mtu;
+		seen->path_mtu_ms = now_ms;
+	} else if (mtu && now_ms - seen->path_mtu_ms >= PATH_MTU_AGE_MS) {
+		sad_db_path_mtu(a->ipsec.sad, sa->tunnel, 0);
+	}
+}
+
 static void look_at(struct app *a, uint32_t index, uint64_t now_ms)
 {
 	const struct sad *table = sad_db_table(a->ipsec.sad);
@@ -156,6 +182,7 @@ static void look_at(struct app *a, uint32_t index, uint64_t now_ms)
 	if (seen->handle != sa->handle)
 		*seen = (struct sa_seen){.handle = sa->handle};
 	follow(a, sa, seen);
+	age_path_mtu(a, sa, seen, now_ms);
 	limit = reached(info, sa, now_ms - info->added_ms, true);
 	if (limit) {
 		log_warn("SA %s, %s, SPI 0x%08x: its lifetime is over (%s); it is deleted",

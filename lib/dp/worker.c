@@ -7,6 +7,7 @@
 
 #define RESOLVE_RATE 10000 /* events a second and family */
 #define ACQUIRE_RATE 1000  /* events a second */
+#define PATH_MTU_RATE 100  /* likewise */
 #define ORDERS_PER_WALK 16
 
 int worker_init(struct worker *w)
@@ -70,6 +71,7 @@ static void policy(struct worker *w)
 	for (unsigned f = 0; f < NEIGH_FAMILIES; f++)
 		bucket_init(&w->resolve[f], RESOLVE_RATE, RESOLVE_RATE / 10, hz, w->now_tsc);
 	bucket_init(&w->acquire, ACQUIRE_RATE, ACQUIRE_RATE / 10, hz, w->now_tsc);
+	bucket_init(&w->path_mtu, PATH_MTU_RATE, PATH_MTU_RATE, hz, w->now_tsc);
 	frag_set_limits(reassembly_table(w), &limits);
 	w->policy_generation = w->root->generation;
 }

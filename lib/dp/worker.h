@@ -65,10 +65,11 @@ struct worker_stats {
 	uint64_t created;
 	uint64_t sent;
 	uint64_t punted;
-	/* fragments but the first of a datagram put together; the two below */
+	/* fragments but the first of a datagram put together; the three below */
 	uint64_t absorbed;
 	uint64_t esp_dummies;    /* RFC 4303 section 2.6 */
 	uint64_t nat_keepalives; /* RFC 3948 section 2.3 */
+	uint64_t path_mtu_told;  /* RFC 4301 section 8.2: errors that the control core judges */
 	uint64_t drops[DROP_N];
 	uint64_t handoff_out[HANDOFF_KINDS], handoff_in[HANDOFF_KINDS];
 	uint64_t icmp_errors_sent,
@@ -134,8 +135,8 @@ struct worker {
 	struct reassembly *reassembly;
 	struct acl_memo *acl_memo;
 	struct flow_cache *flow_cache;
-	struct mb *mb;         /* IPsec's ciphers; NULL: the CPU has not what they need */
-	struct bucket acquire; /* events */
+	struct mb *mb;                   /* IPsec's ciphers; NULL: the CPU has not what they need */
+	struct bucket acquire, path_mtu; /* events */
 	struct rte_graph *graph;
 	unsigned walk_packets;   /* that sources put into this walk, and pieces that protect cut */
 	unsigned walk_fragments; /* that ip_output made in this walk */

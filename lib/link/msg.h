@@ -10,13 +10,14 @@
 #pragma once
 
 #include "wire/addr.h"
+#include "wire/path_mtu.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum event_kind { EVENT_RESOLVE, EVENT_FILTER_LOG, EVENT_ACQUIRE };
+enum event_kind { EVENT_RESOLVE, EVENT_FILTER_LOG, EVENT_ACQUIRE, EVENT_PATH_MTU };
 
 /* A filter log record as a worker writes it; the control core makes text of it. */
 struct log_record {
@@ -50,6 +51,7 @@ struct event {        /* 80 bytes */
 			uint16_t tunnel;       /* id */
 			uint8_t proto;
 		} acquire;
+		struct path_mtu path_mtu; /* an ICMP error, not yet believed */
 		struct log_record log;
 	};
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "table/sad.h"
+#include "wire/path_mtu.h"
 
 #include <rte_rcu_qsbr.h>
 #include <time.h>
@@ -72,6 +73,11 @@ void sad_db_each(const struct sad_db *db,
 	void *arg);
 /* The outer packet's path MTU as an ICMP error told, for all outbound SAs of the tunnel. */
 void sad_db_path_mtu(struct sad_db *db, uint16_t tunnel, uint16_t mtu);
+/* An ICMP error told that a packet was too large. If it is one that an outbound SA of a tunnel
+ * sends (RFC 4301 section 8.2.1), and the tunnel's path MTU was larger, that is lowered: returns
+ * the tunnel's id, else TUNNEL_NONE. tunnel: [n_tunnels], by id. */
+uint16_t sad_db_path_mtu_told(struct sad_db *db, const struct tunnel *tunnel, uint32_t n_tunnels,
+	const struct path_mtu *told);
 /* The peer of the tunnel has another address or port (RFC 3948): t has them. Its outbound SAs send
  * there from now on. 0; -EAGAIN: the last such change is younger than a grace period, try again at
  * the next tick. */

@@ -539,6 +539,122 @@ static void too_big_is_told(void **state)
 	}
 }
 
+/* The frame with the ICMP error of a router about the packet in `about`, that it did not fit. */
+static void path_error(struct frame *f, const struct frame *about, bool ip6, unsigned mtu)
+{
+	struct spec s = spec_from_wan(spec_echo());
+	struct spec6 s6 = spec6_from_wan(spec6_echo());
+
+	s.dst = WAN_ADDR;
+	s.type = 3;
+	s.code = 4;
+	s6.dst = ip6_of(WAN6);
+	s6.type = 2;
+	s6.code = 0;
+	s.rest = s6.rest = mtu;
+	s.payload = s6.payload = about->b + 14;
+	s.payload_len = s6.payload_len = 80;
+	if (ip6)
+		frame6_make(f, &s6);
+	else
+		frame_make(f, &s);
+}
+
+/* What such an error makes the control core hear; false: nothing, and it was ignored. */
+static bool heard(const struct frame *f, struct path_mtu *told)
+{
+	struct event e;
+
+	rig_put(WAN, f);
+	rig_run();
+	expect_nothing();
+	if (link_event_get(&rig->worker[0]->link, &e, 1) == 0) {
+		expect_drops(DROP_LOCAL_ICMP_IGNORED, 1);
+		return false;
+	}
+	expect_drops(DROP_NONE, 0);
+	assert_int_equal(e.kind, EVENT_PATH_MTU);
+	*told = e.path_mtu;
+	return true;
+}
+
+/* RFC 4301 section 8.2: a router says that our ESP was too large. It is believed when it quotes
+ * what an SA of ours sends; then the source inside is told what fits. */
+static void path_mtu_is_learned(void **state)
+{
+	static struct frame in, sent, error, got;
+	unsigned absorbed = 0;
+
+	for (unsigned n = 0; n < 6; n++) {
+		bool ip6 = n & 1, udp = n & 2, ah = n & 4;
+		struct spec s = to_far();
+		struct path_mtu told;
+		struct event e;
+		struct tunnel *t;
+		struct sa *sa;
+
+		while (link_event_get(&rig->worker[0]->link, &e, 1))
+			;
+		world_clear();
+		t = world_tunnel(ah    ? TUNNEL_AH
+				 : udp ? TUNNEL_ESP | TUNNEL_ENCAP
+				       : TUNNEL_ESP,
+			ip6);
+		world_sas(t, ah ? NULL : "aes128gcm16", ah ? "sha256" : NULL, 0);
+		by_policy(t);
+		world_publish();
+		sa = world_out(t, ah ? PROTO_AH : PROTO_ESP);
+		s.payload = payload;
+		s.payload_len = 1360;
+		s.frag = FRAG_DF;
+		frame_make(&in, &s);
+		rig_put(LAN, &in);
+		rig_run();
+		assert_true(rig_take(WAN, &sent));
+
+		path_error(&error, &sent, ip6, 1350);
+		assert_true(heard(&error, &told));
+		assert_int_equal(RIG_STAT(path_mtu_told), ++absorbed);
+		assert_int_equal(RIG_STAT(absorbed), absorbed);
+		assert_int_equal(told.mtu, 1350);
+		assert_int_equal(told.spi, sa->spi);
+		assert_int_equal(sad_db_path_mtu_told(world_ours, world_ipsec.tunnel,
+					 world_ipsec.n_tunnels, &told),
+			t->id);
+		assert_int_equal(sa->path_mtu, 1350);
+		/* it only falls */
+		told.mtu = 1400;
+		assert_int_equal(sad_db_path_mtu_told(world_ours, world_ipsec.tunnel,
+					 world_ipsec.n_tunnels, &told),
+			TUNNEL_NONE);
+		told.mtu = 1300;
+		/* of no SA, of other endpoints */
+		told.spi ^= RTE_BE32(1);
+		assert_int_equal(sad_db_path_mtu_told(world_ours, world_ipsec.tunnel,
+					 world_ipsec.n_tunnels, &told),
+			TUNNEL_NONE);
+		told.spi ^= RTE_BE32(1);
+		told.dst.b[15] ^= 1;
+		assert_int_equal(sad_db_path_mtu_told(world_ours, world_ipsec.tunnel,
+					 world_ipsec.n_tunnels, &told),
+			TUNNEL_NONE);
+		assert_int_equal(sa->path_mtu, 1350);
+
+		rig_put(LAN, &in);
+		rig_run();
+		assert_true(rig_take(LAN, &got));
+		assert_int_equal(got.b[34] << 8 | got.b[35], 3 << 8 | 4);
+		assert_int_equal(got.b[40] << 8 | got.b[41], esp_inner_max(sa, 1350));
+		expect_drops(DROP_MTU_EXCEEDED, 1);
+		/* it would have fitted; a packet that is none of these */
+		path_error(&error, &sent, ip6, 9000);
+		assert_false(heard(&error, &told));
+		sent.b[14 + (ip6 ? 6 : 9)] = 6;
+		path_error(&error, &sent, ip6, 1350);
+		assert_false(heard(&error, &told));
+	}
+}
+
 /* Without DF it is cut: before ESP, each piece a packet of its own, or behind, as its tunnel says;
  * and what comes in cut behind ESP is put together first (RFC 4303 section 3.3.4, 3.4.1). */
 static void cut_before_and_behind(void **state)
@@ -925,6 +1041,7 @@ int main(void)
 		WORLD_TEST(flow_cache_obeys),
 		WORLD_TEST(tunnel_interface),
 		WORLD_TEST(too_big_is_told),
+		WORLD_TEST(path_mtu_is_learned),
 		WORLD_TEST(cut_before_and_behind),
 		WORLD_TEST(fragments_and_ports),
 		WORLD_TEST(mss_is_clamped),

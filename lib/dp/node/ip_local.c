@@ -1,7 +1,8 @@
 /* Packets for this box that the filter permitted, none of them a fragment, some in several
  * segments: ESP and AH, as they are and in UDP, go where they are taken off, echo requests are
- * answered, what nothing here listens to is refused with an ICMP error (RFC 1122 sections 3.2.2.1
- * and 4.1.3.1; RFC 4443 sections 3.1 and 3.4). Worker.
+ * answered, errors about our own ESP and AH go to the control core, what nothing here listens to is
+ * refused with an ICMP error (RFC 1122 sections 3.2.2.1 and 4.1.3.1; RFC 4443 sections 3.1
+ * and 3.4). Worker.
  */
 #include "dp/node/ipsec.h"
 
@@ -15,11 +16,28 @@ enum {
 	NEXT_ESP_IN,
 	NEXT_AH_IN,
 	NEXT_DROP,
-	ABSORBED, /* no edge */
+	ABSORBED,      /* no edge */
+	PATH_MTU_TOLD, /* likewise */
 	NOT_IPSEC
 };
 
-static uint16_t icmp4(struct rte_mbuf *m, struct meta *meta)
+/* An ICMP error about ESP or AH that was too large for its way (RFC 4301 section 8.2): the control
+ * core knows whether it was ours. True: it will hear of it. */
+static bool path_mtu(struct worker *w, const struct rte_mbuf *m, unsigned at, bool ip6)
+{
+	const struct ipsec *ipsec = w->root->ipsec;
+	struct event e = {.kind = EVENT_PATH_MTU, .worker = (uint8_t)w->id};
+
+	if (ipsec == NULL || m->data_len <= at ||
+		!path_mtu_read(rte_pktmbuf_mtod_offset(m, const uint8_t *, at), m->data_len - at,
+			ip6, &e.path_mtu))
+		return false;
+	if (e.path_mtu.udp && !ipsec_udp_port(ipsec, rte_be_to_cpu_16(e.path_mtu.sport)))
+		return false;
+	return bucket_take(&w->path_mtu, w->now_tsc) && link_event_put(&w->link, &e);
+}
+
+static uint16_t icmp4(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	unsigned hdr_len = (p[0] & 15u) * 4;
@@ -28,6 +46,8 @@ static uint16_t icmp4(struct rte_mbuf *m, struct meta *meta)
 		return node_drop(meta, DROP_LOCAL_CHECKSUM, NEXT_DROP);
 	if (p[hdr_len] == ICMP4_ECHO)
 		return NEXT_ICMP4_ECHO;
+	if (path_mtu(w, m, hdr_len, false))
+		return PATH_MTU_TOLD;
 	return node_drop(meta, DROP_LOCAL_ICMP_IGNORED, NEXT_DROP);
 }
 
@@ -70,6 +90,7 @@ static uint16_t ipsec_in(struct worker *w, const struct rte_mbuf *m, struct meta
 
 static uint16_t local4(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
+	const struct ipsec *ipsec = w->root->ipsec;
 	uint16_t next;
 
 	if (meta->nh_type == NH_BROADCAST)
@@ -79,7 +100,7 @@ static uint16_t local4(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 		return next;
 	switch (meta->proto) {
 	case IPPROTO_ICMP:
-		return icmp4(m, meta);
+		return icmp4(w, m, meta);
 	case IPPROTO_UDP:
 	case IPPROTO_TCP:
 		return node_error(meta, DROP_LOCAL_NO_PORT, ICMP4_UNREACHABLE, ICMP4_PORT_UNREACH,
@@ -117,7 +138,7 @@ static uint16_t extensions(const struct worker *w, const struct rte_mbuf *m, str
 	return problem(meta, reason, found.code, found.pointer);
 }
 
-static uint16_t icmp6(struct rte_mbuf *m, struct meta *meta)
+static uint16_t icmp6(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	unsigned len = m->pkt_len - meta->l4;
@@ -127,6 +148,8 @@ static uint16_t icmp6(struct rte_mbuf *m, struct meta *meta)
 		return node_drop(meta, DROP_LOCAL_CHECKSUM, NEXT_DROP);
 	if (p[meta->l4] == ICMP6_ECHO)
 		return NEXT_ICMP6_ECHO;
+	if (path_mtu(w, m, meta->l4, true))
+		return PATH_MTU_TOLD;
 	return node_drop(meta, DROP_LOCAL_ICMP_IGNORED, NEXT_DROP);
 }
 
@@ -149,7 +172,7 @@ static uint16_t local6(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 		return next;
 	switch (meta->proto) {
 	case IP6_ICMP:
-		return icmp6(m, meta);
+		return icmp6(w, m, meta);
 	case IPPROTO_UDP:
 	case IPPROTO_TCP:
 		return node_error(meta, DROP_LOCAL_NO_PORT, ICMP6_UNREACHABLE, ICMP6_PORT_UNREACH,
@@ -161,11 +184,12 @@ static uint16_t local6(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	}
 }
 
-/* A keepalive of a peer behind a NAT (RFC 3948 section 4). */
-static void absorb(struct worker *w, struct rte_mbuf *m)
+/* A keepalive of a peer behind a NAT (RFC 3948 section 4), or what the control core hears of. */
+static void absorb(struct worker *w, struct rte_mbuf *m, uint16_t what)
 {
 	w->stats.absorbed++;
-	w->stats.nat_keepalives++;
+	w->stats.nat_keepalives += what == ABSORBED;
+	w->stats.path_mtu_told += what == PATH_MTU_TOLD;
 	rte_pktmbuf_free(m);
 }
 
@@ -181,8 +205,8 @@ static uint16_t process(
 		struct meta *meta = meta_of(m);
 
 		next[kept] = meta->flags & META_IP6 ? local6(w, m, meta) : local4(w, m, meta);
-		if (unlikely(next[kept] == ABSORBED))
-			absorb(w, m);
+		if (unlikely(next[kept] == ABSORBED || next[kept] == PATH_MTU_TOLD))
+			absorb(w, m, next[kept]);
 		else
 			objs[kept++] = m;
 	}
