@@ -166,7 +166,7 @@ static void round_trip(const struct suite *s, bool transport, bool esn, bool out
 	pair_free(&pair);
 }
 
-/* RFC 4302 sections 2 and 3, RFC 4543 section 5 */
+/* RFC 4302 sections 2 and 3, RFC 4543 section 4 */
 static void every_suite_mode_and_family(void **state)
 {
 	struct suite s;
