@@ -62,8 +62,9 @@ struct tunnel_ids { /* tunnel_ids.c */
 struct sa_seen { /* of an SA when it was last looked at, by index */
 	uint32_t handle, peer_version;
 	bool soft_told;
-	uint16_t path_mtu;    /* as it was then, */
-	uint64_t path_mtu_ms; /* and since when it is so */
+	uint64_t packets, sent_ms; /* outbound: when it last sent something */
+	uint16_t path_mtu;         /* as it was then, */
+	uint64_t path_mtu_ms;      /* and since when it is so */
 };
 
 struct ipsec_app { /* ipsec.c */
@@ -266,6 +267,9 @@ int ipsec_check(struct app *a, const struct conf *conf, const struct tables *t, 
 /* Makes the SAs those of a->conf, whose tables are published: what stays the same is left alone.
  * was_conf, was: what ran before; NULL at boot. */
 void ipsec_apply(struct app *a, const struct conf *was_conf, const struct tables *was);
+
+/* --- keepalive.c: each second, of each SA */
+void keepalive_look(struct app *a, const struct sa *sa, struct sa_seen *seen, uint64_t now_ms);
 
 /* --- ipsec.c: SAs */
 int ipsec_init(struct app *a);

@@ -183,6 +183,7 @@ static void look_at(struct app *a, uint32_t index, uint64_t now_ms)
 		*seen = (struct sa_seen){.handle = sa->handle};
 	follow(a, sa, seen);
 	age_path_mtu(a, sa, seen, now_ms);
+	keepalive_look(a, sa, seen, now_ms);
 	limit = reached(info, sa, now_ms - info->added_ms, true);
 	if (limit) {
 		log_warn("SA %s, %s, SPI 0x%08x: its lifetime is over (%s); it is deleted",

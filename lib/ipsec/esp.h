@@ -50,6 +50,10 @@ void esp_in_burst(struct mb *mb, struct esp_packet p[], unsigned n);
 unsigned esp_overhead(const struct sa *sa, unsigned len);
 unsigned esp_inner_max(const struct sa *sa, unsigned mtu);
 
+/* Makes the keepalive (RFC 3948 section 2.3) of an outbound SA with SA_ENCAP, of tunnel t: a packet
+ * from its IP header on. Returns its length. Control core. */
+unsigned nat_keepalive(const struct sa *sa, const struct tunnel *t, uint8_t to[SA_OUTER_MAX]);
+
 /* n sequence numbers of an outbound SA, the first is returned less 1; UINT64_MAX: that many are not
  * left (RFC 4303 section 2.2: never wraps). The only place that takes them. */
 static inline uint64_t sa_seq_reserve(struct sa *sa, unsigned n)

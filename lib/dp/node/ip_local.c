@@ -90,7 +90,6 @@ static uint16_t ipsec_in(struct worker *w, const struct rte_mbuf *m, struct meta
 
 static uint16_t local4(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 {
-	const struct ipsec *ipsec = w->root->ipsec;
 	uint16_t next;
 
 	if (meta->nh_type == NH_BROADCAST)

@@ -131,6 +131,11 @@ enum sa_in_edge { SA_IN_IP4_INPUT, SA_IN_IP6_INPUT, SA_IN_DROP, SA_IN_PORT_TX, S
 uint16_t sa_in(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto);
 
+/* What is known of a packet of ours that carries ESP, AH or a keepalive: meta from its headers;
+ * nested and tunnel_out are kept. l4, proto_at: as in ipsec/esp.h. */
+void sa_outer_meta(
+	const struct worker *w, struct rte_mbuf *m, bool ip6, uint16_t l4, uint16_t proto_at);
+
 /* The packet's SA (meta->sa) is another worker's: gives it to that one. False: its ring is full,
  * and the packet is to be dropped, as meta says. */
 bool sa_handoff(struct worker *w, struct rte_mbuf *m, const struct sa *sa);

@@ -88,33 +88,34 @@ static struct sa *choose(struct worker *w, struct meta *meta, uint8_t proto)
 	return NULL;
 }
 
-/* What is known of the packet now that it begins with a header of ours. */
-static void refresh(const struct worker *w, const struct esp_packet *p, struct meta *meta)
+void sa_outer_meta(
+	const struct worker *w, struct rte_mbuf *m, bool ip6, uint16_t l4, uint16_t proto_at)
 {
-	const uint8_t *ip = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct meta *meta = meta_of(m);
 
 	*meta = (struct meta){
-		.flags = META_OURS | (p->ip6 ? META_IP6 : 0),
+		.flags = META_OURS | (ip6 ? META_IP6 : 0),
 		.more = META_OUTER,
-		.proto = ip[p->proto_at],
+		.proto = ip[proto_at],
 		.verdict_in = UINT32_MAX,
 		.verdict_out = UINT32_MAX,
-		.nested = (uint8_t)(meta->nested + 1),
+		.nested = meta->nested,
 		.tunnel_out = meta->tunnel_out,
-		.sa = p->sa->handle,
-		.l4 = p->l4,
-		.proto_at = p->proto_at,
+		.sa = meta->sa,
+		.l4 = l4,
+		.proto_at = proto_at,
 	};
-	if (p->ip6) {
+	if (ip6) {
 		memcpy(meta->key6.src, ip + 8, 32);
 		meta->key6.class = acl_class(w->root->acl, meta->proto, false);
 		if (meta->proto == IPPROTO_UDP)
-			memcpy(&meta->key6.sport, ip + p->l4, 4);
+			memcpy(&meta->key6.sport, ip + l4, 4);
 	} else {
 		memcpy(&meta->key.src, ip + 12, 8);
 		meta->key.class = acl_class(w->root->acl, meta->proto, false);
 		if (meta->proto == IPPROTO_UDP)
-			memcpy(&meta->key.sport, ip + p->l4, 4);
+			memcpy(&meta->key.sport, ip + l4, 4);
 	}
 }
 
@@ -192,7 +193,8 @@ static inline uint16_t onward(
 		return SA_OUT_PORT_TX;
 	}
 	t = ipsec_tunnel(w->root->ipsec, meta->tunnel_out);
-	refresh(w, p, meta);
+	meta->nested++;
+	sa_outer_meta(w, p->m, p->ip6, p->l4, p->proto_at);
 	if (proto == PROTO_ESP && t && t->flags & TUNNEL_AH)
 		return SA_OUT_AH_OUT;
 	meta->tunnel_out = TUNNEL_NONE;
