@@ -74,6 +74,7 @@ struct ipsec_app { /* ipsec.c */
 	struct sa_seen *seen;
 	uint32_t scan;
 	uint64_t scanned_ms;
+	uint64_t *acquired_ms; /* by tunnel id: last logged */
 };
 
 /* RELOAD_WAIT: for the routes to be left alone by others. RELOAD_SWEEP: the builder frees the
@@ -277,6 +278,7 @@ void ipsec_fini(struct app *a); /* wipes; the workers have stopped */
 /* An ICMP error said that a packet was too large: believed if it was one of ours. */
 void ipsec_path_mtu(struct app *a, const struct path_mtu *told);
 void ipsec_tick(struct app *a);
+void ipsec_acquire(struct app *a, const struct event *e); /* a worker's EVENT_ACQUIRE */
 int ipsec_sa_add(
 	struct ctl_env *env, const struct ctl_sa *sa, uint32_t *handle, char *why, size_t why_size);
 int ipsec_sa_delete(struct ctl_env *env, uint32_t handle, char *why, size_t why_size);

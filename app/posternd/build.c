@@ -25,8 +25,7 @@ static uint16_t iface_id(struct app *a, const char *name)
 
 static uint8_t iface_flags(const struct conf_iface *c)
 {
-	/* a tunnel's takes part when the tunnel does */
-	return (uint8_t)((c->enabled && !c->tunnel ? IFACE_UP : 0) |
+	return (uint8_t)((c->enabled ? IFACE_UP : 0) |
 			 (c->urpf == CONF_URPF_LOOSE ? IFACE_URPF_LOOSE : 0) |
 			 (c->urpf == CONF_URPF_STRICT ? IFACE_URPF_STRICT : 0) |
 			 (c->directed_broadcast ? IFACE_BCAST_FORWARD : 0) |

@@ -59,6 +59,8 @@ static unsigned read_events(struct app *a, struct worker *w)
 		if (e[i].kind == EVENT_RESOLVE)
 			neigh_db_resolve(
 				a->neigh, e[i].resolve.iface, &e[i].resolve.addr, control_now_ms());
+		else if (e[i].kind == EVENT_ACQUIRE)
+			ipsec_acquire(a, &e[i]);
 		else if (e[i].kind == EVENT_FILTER_LOG)
 			filterlog_write(a->filterlog, &e[i].log, root_of(a, e[i].log.generation));
 		else if (e[i].kind == EVENT_PATH_MTU)

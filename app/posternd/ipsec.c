@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_MS 1000                       /* in which each SA is looked at once, */
-#define SCAN_MAX 2048                      /* but so many at most in one tick */
+#define SCAN_MS 1000  /* in which each SA is looked at once, */
+#define SCAN_MAX 2048 /* but so many at most in one tick */
+#define ACQUIRE_LOG_MS 60000
 #define SEQ_SOFT (UINT32_MAX - (1u << 28)) /* without ESN: its numbers are nearly used up */
 
 int ipsec_init(struct app *a)
@@ -25,6 +26,7 @@ void ipsec_fini(struct app *a)
 	sad_db_free(a->ipsec.made);
 	a->ipsec.made = a->ipsec.sad = NULL;
 	free(a->ipsec.seen);
+	free(a->ipsec.acquired_ms);
 	tunnel_ids_fini(a);
 }
 
@@ -220,4 +222,27 @@ void ipsec_tick(struct app *a)
 		a->ipsec.scan = a->ipsec.scan >= max ? 1 : a->ipsec.scan + 1;
 		look_at(a, a->ipsec.scan, now_ms);
 	}
+}
+
+/* --- what workers say */
+
+void ipsec_acquire(struct app *a, const struct event *e)
+{
+	const struct ipsec_tables *t = a->tables->ipsec;
+	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
+	uint16_t id = e->acquire.tunnel;
+	uint64_t now_ms = control_now_ms();
+
+	if (a->ipsec.acquired_ms == NULL)
+		a->ipsec.acquired_ms = calloc(TUNNELS_MAX, sizeof(*a->ipsec.acquired_ms));
+	if (a->ipsec.acquired_ms == NULL || id >= t->view.n_tunnels ||
+		!(t->tunnel[id].flags & TUNNEL_UP))
+		return;
+	if (a->ipsec.acquired_ms[id] && now_ms - a->ipsec.acquired_ms[id] < ACQUIRE_LOG_MS)
+		return;
+	a->ipsec.acquired_ms[id] = now_ms;
+	log_warn("tunnel %s has no SA to send by: packets for it are dropped (ipsec-no-sa), the "
+		 "first from %s to %s; said at most once a minute",
+		t->tunnel[id].name, addr_format(&e->acquire.src, src),
+		addr_format(&e->acquire.dst, dst));
 }

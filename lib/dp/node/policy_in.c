@@ -65,12 +65,13 @@ static enum drop_reason from_tunnel(const struct ipsec *ipsec, const struct meta
 		return DROP_IPSEC_BUNDLE;
 	if (!within_selectors(sa, meta))
 		return DROP_IPSEC_SELECTOR;
-	if (!by_policy)
-		return DROP_NONE;
-	if (v->action == POLICY_DISCARD)
+	if (by_policy && v->action == POLICY_DISCARD)
 		return DROP_POLICY_IN_DISCARD;
-	return v->action == POLICY_PROTECT && v->tunnel != meta->tunnel ? DROP_IPSEC_SELECTOR
-									: DROP_NONE;
+	if (by_policy && v->action == POLICY_PROTECT)
+		return v->tunnel == meta->tunnel ? DROP_NONE : DROP_IPSEC_SELECTOR;
+	/* no policy of the tunnel is about it: then the SA itself must have said what it carries */
+	return t->flags & TUNNEL_BY_POLICY && sa->n_selectors == 0 ? DROP_IPSEC_SELECTOR
+								   : DROP_NONE;
 }
 
 static enum drop_reason judge(const struct ipsec *ipsec, struct meta *meta, uint32_t verdict)
