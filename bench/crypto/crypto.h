@@ -26,6 +26,8 @@ void sample_make(struct sample *s, const struct suite *suite, uint8_t proto, enu
  * memory does not foresee. */
 void sample_next(struct sample *s);
 void sample_free(struct sample *s);
+unsigned sample_ip_len(enum size size, unsigned i); /* of the IP packet */
+struct sa *sample_sas(unsigned n);                  /* zeroed; free() */
 
 /* Ways to ask the library itself. */
 enum raw_way { RAW_DIRECT, RAW_JOB, RAW_BURST, RAW_TWO_BURSTS, RAW_WAYS };
@@ -38,5 +40,14 @@ void raw_free(struct raw *r);
 bool raw_prepare(struct raw *r, enum raw_way way, struct sample *s);
 /* Cycles for passes times OPS operations. Lanes stay full between the bursts of jobs. */
 uint64_t raw_run(struct raw *r, enum raw_way way, struct sample *s, unsigned passes);
+
+/* ESP and AH as a whole. */
+struct esp;
+struct esp *esp_new(void);
+void esp_free(struct esp *e);
+void esp_make(struct esp *e, const struct sample *s, enum size size); /* the SAs */
+void esp_drop(struct esp *e);
+/* Cycles for passes times OPS packets, in bursts of so many. */
+uint64_t esp_run(struct esp *e, struct mb *mb, unsigned passes, unsigned burst);
 
 void fail(const char *what, const char *why) __attribute__((noreturn));

@@ -4,7 +4,8 @@
  *                  [--sas N] [-- EAL options]
  *
  * Cycles of the TSC per packet, warm (64 packets, the same again and again), of the library by its
- * fastest way with full lanes (1.00) and of mb_crypt, in bursts of 64 that it has to finish. With
+ * fastest way with full lanes (1.00), of mb_crypt, in bursts of 64 that it has to finish, and of
+ * esp_out_burst and the like as a whole. With
  * --sas each packet has another of N SAs for mb_crypt, so that keys come from memory; the library
  * keeps the one. Rounds are interleaved, medians; only ratios within one run mean anything.
  */
@@ -27,8 +28,8 @@ struct result {
 	uint8_t proto;
 	bool in;
 	enum size size;
-	double raw[RAW_WAYS][ROUNDS_MAX],
-		mb[ROUNDS_MAX]; /* cycles per packet; raw 0: no such way */
+	double raw[RAW_WAYS][ROUNDS_MAX], mb[ROUNDS_MAX],
+		esp[ROUNDS_MAX]; /* cycles per packet; raw 0: no such way */
 };
 
 static struct result result[CASES_MAX];
@@ -93,7 +94,8 @@ static uint64_t mb_run(struct mb *mb, struct sample *s, unsigned passes)
 	return cycles;
 }
 
-static void measure(struct raw *raw, struct mb *mb, struct result *r, unsigned round)
+static void measure(
+	struct raw *raw, struct mb *mb, struct esp *esp, struct result *r, unsigned round)
 {
 	struct sample s;
 	struct suite suite;
@@ -114,6 +116,10 @@ static void measure(struct raw *raw, struct mb *mb, struct result *r, unsigned r
 	}
 	mb_run(mb, &s, 2);
 	r->mb[round] = (double)mb_run(mb, &s, passes) / passes / OPS;
+	esp_make(esp, &s, r->size);
+	esp_run(esp, mb, 2, burst);
+	r->esp[round] = (double)esp_run(esp, mb, passes, burst) / passes / OPS;
+	esp_drop(esp);
 	sample_free(&s);
 }
 
@@ -149,18 +155,19 @@ static unsigned best_way(const struct result *r)
 
 static void print_table(void)
 {
-	printf("TSC cycles per packet, medians of %u rounds; mb_crypt in bursts of %u, %u SAs\n",
+	printf("TSC cycles per packet, medians of %u rounds; bursts of %u, %u SAs; whole: esp_out, "
+	       "esp_in, ah_out, ah_in\n",
 		rounds, burst, sas);
-	printf("%-20s %-3s %-4s %-5s %9s %-6s %9s %6s\n", "suite", "", "", "frame", "library", "",
-		"mb_crypt", "ratio");
+	printf("%-20s %-3s %-4s %-5s %9s %-6s %9s %6s %9s %6s\n", "suite", "", "", "frame",
+		"library", "", "mb_crypt", "ratio", "whole", "ratio");
 	for (unsigned i = 0; i < n_results; i++) {
 		const struct result *r = &result[i];
 		unsigned way = best_way(r);
-		double raw = median(r->raw[way]), mb = median(r->mb);
+		double raw = median(r->raw[way]), mb = median(r->mb), esp = median(r->esp);
 
-		printf("%-20s %-3s %-4s %-5s %9.0f %-6s %9.0f %6.2f\n", r->suite,
+		printf("%-20s %-3s %-4s %-5s %9.0f %-6s %9.0f %6.2f %9.0f %6.2f\n", r->suite,
 			r->proto == PROTO_AH ? "AH" : "ESP", r->in ? "in" : "out",
-			size_name[r->size], raw, raw_name[way], mb, mb / raw);
+			size_name[r->size], raw, raw_name[way], mb, mb / raw, esp, esp / raw);
 	}
 }
 
@@ -189,6 +196,8 @@ static void write_json(const char *path)
 			r->suite, r->proto == PROTO_AH ? "ah" : "esp", r->in ? "in" : "out",
 			size_name[r->size], burst, sas, raw_name[best_way(r)]);
 		write_rounds(f, r->mb);
+		fprintf(f, ", \"whole\": ");
+		write_rounds(f, r->esp);
 		for (unsigned way = 0; way < RAW_WAYS; way++)
 			if (r->raw[way][0] > 0) {
 				fprintf(f, ", \"%s\": ", raw_name[way]);
@@ -221,6 +230,7 @@ static void run_rounds(void)
 {
 	struct mb *mb = mb_new(SOCKET_ID_ANY);
 	struct raw *raw = raw_new();
+	struct esp *esp = esp_new();
 	bool terminal = isatty(2);
 
 	if (mb == NULL)
@@ -231,10 +241,11 @@ static void run_rounds(void)
 				fprintf(stderr, "%sround %u of %u, %3u%% %s", terminal ? "\r" : "",
 					round + 1, rounds, 100 * i / n_results,
 					terminal ? "" : "\n");
-			measure(raw, mb, &result[i], round);
+			measure(raw, mb, esp, &result[i], round);
 		}
 	if (terminal)
 		fprintf(stderr, "\r%40s\r", "");
+	esp_free(esp);
 	raw_free(raw);
 	mb_free(mb);
 }

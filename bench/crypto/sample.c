@@ -12,7 +12,7 @@ static uint8_t *memory;
 
 /* IP packets: of frames of 64 and 1,438 bytes; IMIX: frames of 64 x 7, 570 x 4, 1,438 x 1, mixed.
  */
-static unsigned ip_len(enum size size, unsigned i)
+unsigned sample_ip_len(enum size size, unsigned i)
 {
 	static const uint16_t imix[12] = {46, 552, 46, 46, 1420, 46, 552, 46, 552, 46, 46, 552};
 
@@ -42,7 +42,7 @@ static void make_ah(struct mb_op *op, const struct suite *s, uint8_t *at, unsign
 #define HUGE ((size_t)2 << 20)
 
 /* In huge pages where the kernel has them, as the SAD lies. */
-static struct sa *new_sas(unsigned n)
+struct sa *sample_sas(unsigned n)
 {
 	size_t bytes = RTE_ALIGN_CEIL(n * sizeof(struct sa), HUGE);
 	struct sa *sa = aligned_alloc(HUGE, bytes);
@@ -65,7 +65,7 @@ void sample_make(struct sample *s, const struct suite *suite, uint8_t proto, enu
 	memset(s, 0, sizeof(*s));
 	s->suite = *suite;
 	s->n_sas = n_sas;
-	s->sa = new_sas(n_sas);
+	s->sa = sample_sas(n_sas);
 	if (memory == NULL)
 		fail("samples", "out of memory");
 	random_init(&rnd, 4303);
@@ -87,7 +87,7 @@ void sample_make(struct sample *s, const struct suite *suite, uint8_t proto, enu
 	for (unsigned i = 0; i < OPS; i++) {
 		/* behind headroom, Ethernet and, for ESP, the outer header */
 		uint8_t *at = memory + (size_t)i * BUFFER + 128 + 14;
-		unsigned len = ip_len(size, i);
+		unsigned len = sample_ip_len(size, i);
 
 		s->bytes += len;
 		s->op[i].sa = s->sa;
