@@ -50,4 +50,4 @@ void esp_drop(struct esp *e);
 /* Cycles for passes times OPS packets, in bursts of so many. */
 uint64_t esp_run(struct esp *e, struct mb *mb, unsigned passes, unsigned burst);
 
-void fail(const char *what, const char *why) __attribute__((noreturn));
+void die(const char *what, const char *why) __attribute__((noreturn));

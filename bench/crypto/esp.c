@@ -29,13 +29,13 @@ struct esp *esp_new(void)
 	struct esp *e = calloc(1, sizeof(*e));
 
 	if (e == NULL)
-		fail("packets", "out of memory");
+		die("packets", "out of memory");
 	e->pool = rte_pktmbuf_pool_create(
 		"packets", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	for (unsigned i = 0; i < OPS; i++) {
 		e->p[i].m = e->pool ? rte_pktmbuf_alloc(e->pool) : NULL;
 		if (e->p[i].m == NULL)
-			fail("packets", "out of memory");
+			die("packets", "out of memory");
 	}
 	return e;
 }
@@ -75,7 +75,7 @@ void esp_make(struct esp *e, const struct sample *s, enum size size)
 	e->in = sample_sas(e->n_sas);
 	e->bitmap = calloc(e->n_sas, words * sizeof(uint64_t));
 	if (e->bitmap == NULL)
-		fail("SAs", "out of memory");
+		die("SAs", "out of memory");
 	for (unsigned i = 0; i < e->n_sas; i++) {
 		init_sa(&e->out[i], s, false);
 		init_sa(&e->in[i], s, true);
@@ -122,7 +122,7 @@ static void check(const struct esp *e)
 {
 	for (unsigned i = 0; i < OPS; i++)
 		if (e->p[i].status != SA_OK)
-			fail(e->ah ? "ah" : "esp", "a packet was refused");
+			die(e->ah ? "ah" : "esp", "a packet was refused");
 }
 
 static void protect(struct esp *e, struct mb *mb, unsigned burst)

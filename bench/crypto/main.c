@@ -36,7 +36,7 @@ static struct result result[CASES_MAX];
 static unsigned n_results, rounds = 5, burst = OPS, sas = 1;
 static const char *const size_name[SIZES] = {"64", "1438", "imix"};
 
-void fail(const char *what, const char *why)
+void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench-crypto: %s: %s\n", what, why);
 	exit(1);
@@ -69,7 +69,7 @@ static void add_cases(const char *suites, const char *sizes)
 					if (!listed(sizes, size_name[size]))
 						continue;
 					if (n_results++ == CASES_MAX)
-						fail("suites", "too many");
+						die("suites", "too many");
 					memcpy(r->suite, name, sizeof(name));
 					r->proto = proto[p];
 					r->in = in;
@@ -77,7 +77,7 @@ static void add_cases(const char *suites, const char *sizes)
 				}
 		}
 	if (n_results == 0)
-		fail("usage", "no such suite or size");
+		die("usage", "no such suite or size");
 }
 
 static uint64_t mb_run(struct mb *mb, struct sample *s, unsigned passes)
@@ -103,7 +103,7 @@ static void measure(
 	unsigned passes;
 
 	if (!suite_parse(r->suite, r->proto, &suite, why, sizeof(why)))
-		fail(r->suite, why);
+		die(r->suite, why);
 	sample_make(&s, &suite, r->proto, r->size, r->in, sas);
 	mb_run(mb, &s, 2); /* warm, and how long it takes */
 	passes = 1 + (unsigned)(CYCLES_PER_RUN / (1 + mb_run(mb, &s, 1)));
@@ -184,7 +184,7 @@ static void write_json(const char *path)
 	FILE *f = fopen(path, "w");
 
 	if (f == NULL)
-		fail(path, "can't be written");
+		die(path, "can't be written");
 	fprintf(f, "[\n");
 	for (unsigned i = 0; i < n_results; i++) {
 		const struct result *r = &result[i];
@@ -207,7 +207,7 @@ static void write_json(const char *path)
 	}
 	fprintf(f, "]\n");
 	if (fclose(f) != 0)
-		fail(path, "can't be written");
+		die(path, "can't be written");
 }
 
 static void start_eal(int argc, char **argv)
@@ -223,7 +223,7 @@ static void start_eal(int argc, char **argv)
 		args[n++] = argv[i];
 	args[n] = NULL;
 	if (rte_eal_init(n, args) < 0)
-		fail("EAL", "does not start");
+		die("EAL", "does not start");
 }
 
 static void run_rounds(void)
@@ -234,7 +234,7 @@ static void run_rounds(void)
 	bool terminal = isatty(2);
 
 	if (mb == NULL)
-		fail("mb", "out of memory");
+		die("mb", "out of memory");
 	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned i = 0; i < n_results; i++) {
 			if (terminal || i == 0)
@@ -255,7 +255,7 @@ static unsigned number(const char *s, unsigned max)
 	unsigned long v = strtoul(s, NULL, 10);
 
 	if (v < 1 || v > max)
-		fail(s, "out of range");
+		die(s, "out of range");
 	return (unsigned)v;
 }
 
@@ -282,8 +282,8 @@ int main(int argc, char **argv)
 		else if (c == 'n')
 			sas = number(optarg, 100000);
 		else
-			fail("usage", "[--json FILE] [--suites LIST] [--sizes 64,1438,imix] "
-				      "[--rounds N] [--burst N] [--sas N] [-- EAL options]");
+			die("usage", "[--json FILE] [--suites LIST] [--sizes 64,1438,imix] "
+				     "[--rounds N] [--burst N] [--sas N] [-- EAL options]");
 	}
 	add_cases(suites, sizes);
 	start_eal(argc - optind, argv + optind);

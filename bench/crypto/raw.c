@@ -28,10 +28,10 @@ struct raw *raw_new(void)
 	struct raw *r = rte_zmalloc(NULL, sizeof(*r), RTE_CACHE_LINE_SIZE);
 
 	if (r == NULL)
-		fail("raw", "out of memory");
+		die("raw", "out of memory");
 	r->mgr = alloc_mb_mgr(0);
 	if (r->mgr == NULL)
-		fail("IPsec-MB", "no manager");
+		die("IPsec-MB", "no manager");
 	init_mb_mgr_auto(r->mgr, NULL);
 	return r;
 }
@@ -92,7 +92,7 @@ bool raw_prepare(struct raw *r, enum raw_way way, struct sample *s)
 			continue;
 		mb_job_suite(&r->job[i], s->sa);
 		if (!mb_job_packet(&r->job[i], &s->op[i], &r->scratch[i]))
-			fail("raw", "a job can't be prepared");
+			die("raw", "a job can't be prepared");
 		r->cipher[i] = r->hash[i] = r->job[i];
 	}
 	return true;

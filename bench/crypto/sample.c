@@ -48,7 +48,7 @@ struct sa *sample_sas(unsigned n)
 	struct sa *sa = aligned_alloc(HUGE, bytes);
 
 	if (sa == NULL)
-		fail("SAs", "out of memory");
+		die("SAs", "out of memory");
 	madvise(sa, bytes, MADV_HUGEPAGE);
 	memset(sa, 0, bytes);
 	return sa;
@@ -67,7 +67,7 @@ void sample_make(struct sample *s, const struct suite *suite, uint8_t proto, enu
 	s->n_sas = n_sas;
 	s->sa = sample_sas(n_sas);
 	if (memory == NULL)
-		fail("samples", "out of memory");
+		die("samples", "out of memory");
 	random_init(&rnd, 4303);
 	for (unsigned i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)random_next(&rnd);
@@ -81,7 +81,7 @@ void sample_make(struct sample *s, const struct suite *suite, uint8_t proto, enu
 	s->sa->icv_len = suite->icv_len;
 	s->sa->block = suite->block;
 	if (mb_expand(s->sa, suite, key) != 0)
-		fail("keys", "not expanded");
+		die("keys", "not expanded");
 	for (unsigned i = 1; i < n_sas; i++)
 		s->sa[i] = s->sa[0];
 	for (unsigned i = 0; i < OPS; i++) {
