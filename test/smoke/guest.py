@@ -109,6 +109,13 @@ class Guest:
         assert not check or code == 0, f"{script}: {code}: {said}"
         return code, said
 
+    def ip(self, *commands):
+        """Commands of ip, in one process: starting one takes an emulated machine a while."""
+        for at in range(0, len(commands), 10):
+            self.run("echo " + shlex.quote("@".join(commands[at:at + 10]))
+                     + f" | tr @ '\\n' {'>>' if at else '>'} /tmp/batch")
+        self.run("ip -batch /tmp/batch")
+
     def ping(self, source, destination, *options, count=2):
         """Whether all answers came."""
         said = self.run(f"ping -c {count} -A -W 5 -I {source} "
