@@ -25,7 +25,7 @@ def missing():
 
 class Guest:
     def __init__(self, lab, tap, mac="52:54:00:00:00:02"):
-        """Starts it; its eth0 is the far end of a new tap of that name in the gateway's namespace."""
+        """Starts it; its eth0 is the far end of a new tap in the gateway's namespace."""
         done = sh(ROOT / "test/guest/make", FOLDER, check=False)
         assert done.returncode == 0, done.stdout
         self.mac = mac

@@ -8,11 +8,13 @@ are the networks 10.100.N.0/24 and fd00:100:N::/64.
 import dataclasses
 import random
 
-from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, in6_chksum
 from scapy.layers.ipsec import AH, ESP, SecurityAssociation
+from scapy.packet import Raw
+from scapy.utils import checksum
 
-from world import CONTROL, PERMIT_ALL, SYSTEM
+from world import CONTROL, PERMIT_ALL, SYSTEM, ether
 
 # name: bytes of key and salt, scapy's name, the kernel's, bits of the ICV
 ENC = {
@@ -75,6 +77,7 @@ class Tunnel:
     esn: bool = False
     window: int = 64
     more: str = ""  # settings of the tunnel
+    more_encap: str = ""
     more_in: str = ""  # and of its SAs
     more_out: str = ""
     policies: bool = True
@@ -113,7 +116,7 @@ class Tunnel:
                 f'key = "{self.key(direction).hex()}"; esn = {str(self.esn).lower()}; {more} }}')
 
     def conf(self, sas=("in", "out")):
-        encap = "encap = { }; " if self.encap else ""
+        encap = f"encap = {{ {self.more_encap} }}; " if self.encap else ""
         return (f'{{ name = "{self.name}"; number = {self.number}; mode = "{self.mode}"; '
                 f'protocol = "{self.proto}"; local = "{self.local}"; remote = "{self.remote}"; '
                 f'{encap}{self.more} sas = ( {", ".join(self._sa(d) for d in sas)} ); }}')
@@ -239,3 +242,140 @@ def configuration(ports, wan_mac, lan_mac, section, rest=PERMIT_ALL, system=SYST
         for a in addresses)
     return (system + ports + NETWORK + f"neighbours = ( {neighbours} );\n" + CONTROL + section
             + rest)
+
+
+# --- packets
+
+def remade(packet):
+    """The same packet with its bytes made up."""
+    return type(packet)(bytes(packet))
+
+
+def datagram(tunnel, direction, family, size, src=None, dst=None, **more):
+    """UDP between the host of lan and one behind the peer. more: fields of IPv4's header;
+    traffic_class: of either."""
+    lan = "10.1.0.2" if family == 4 else "fd00:1::2"
+    ends = [src or lan, dst or tunnel.inner(family)]
+    if direction == "in":
+        ends = [src or tunnel.inner(family), dst or lan]
+    traffic_class = more.pop("traffic_class", 0)
+    if family == 4:
+        header = IP(src=ends[0], dst=ends[1], ttl=60, tos=traffic_class,
+                    **{"id": size + 1, **more})
+    else:
+        header = IPv6(src=ends[0], dst=ends[1], hlim=60, tc=traffic_class, fl=0x54321, **more)
+    return remade(header / UDP(sport=4000, dport=5000) / Raw(bytes(i & 255 for i in range(size))))
+
+
+def echo(tunnel, number, data, options=(), chain=None):
+    """An echo request of the peer itself."""
+    if tunnel.outer == 4:
+        return remade(IP(src=tunnel.remote, dst=tunnel.local, options=list(options))
+                      / ICMP(id=7, seq=number) / Raw(data))
+    header = IPv6(src=tunnel.remote, dst=tunnel.local)
+    return remade((header / chain if chain else header)
+                  / ICMPv6EchoRequest(id=7, seq=number, data=data))
+
+
+def answer_to(request, answer, data):
+    """The answer to an echo request, right in each respect."""
+    assert (answer.src, answer.dst) == (request.dst, request.src)
+    message = answer[ICMP] if answer.version == 4 else answer[ICMPv6EchoReply]
+    assert message.type == (0 if answer.version == 4 else 129)
+    assert (message.id, message.seq) == (7, request[type(request.payload)].seq)
+    assert bytes(message)[8:] == data
+    sound(answer)
+    summed = checksum(bytes(message)) if answer.version == 4 else \
+        in6_chksum(58, answer, bytes(message))
+    assert summed == 0, "checksum of ICMP"
+
+
+def forwarded(packet):
+    """What becomes of it on one hop."""
+    packet = packet.copy()
+    if packet.version == 4:
+        packet.ttl -= 1
+        del packet.chksum
+    else:
+        packet.hlim -= 1
+    return remade(packet)
+
+
+def network_packet(frame):
+    """The IP packet of a frame, without padding."""
+    data = frame[14:]
+    if data[0] >> 4 == 4:
+        return IP(data[:int.from_bytes(data[2:4], "big")])
+    return IPv6(data[:40 + int.from_bytes(data[4:6], "big")])
+
+
+def sound(packet):
+    """Lengths and IPv4's checksum are right."""
+    data = bytes(packet)
+    if packet.version == 4:
+        assert packet.len == len(data) and checksum(data[:packet.ihl * 4]) == 0
+    else:
+        assert packet.plen == len(data) - 40
+
+
+class Peer:
+    """The far end of a tunnel, on the wire of wan; and the host of lan, on its wire."""
+
+    def __init__(self, lab, tunnel):
+        self.lab, self.tunnel = lab, tunnel
+        self.sa_in, self.sa_out = tunnel.scapy("in"), tunnel.scapy("out")
+        self.last = 0  # sequence number that posternd sent
+
+    def enter(self, *packets):
+        """The host of lan sends plain packets."""
+        self.lab.lan.wire.send(*(ether(self.lab) / p for p in packets))
+
+    def leaves(self):
+        """The next plain packet of the tunnel that the host of lan gets."""
+        t = self.tunnel
+
+        def ours(frame):
+            return frame[12:14] in (b"\x08\0", b"\x86\xdd") and \
+                network_packet(frame).src in (t.inner(4), t.inner(6))
+        return network_packet(self.lab.lan.wire.until(ours)[-1])
+
+    def seal(self, packet, **more):
+        """The peer protects a packet."""
+        sealed = self.sa_in.encrypt(packet.copy(), **more)
+        if self.tunnel.encap:
+            del sealed[UDP].len  # which scapy gets wrong
+        return remade(sealed)
+
+    def send(self, *packets):
+        """The peer sends packets, as they are: bytes too."""
+        kind = {4: 0x0800, 6: 0x86dd}[self.tunnel.outer]
+        self.lab.wan.wire.send(*(ether(self.lab, "wan", type=kind) / p for p in packets))
+
+    def is_outer(self, frame):
+        if frame[12:14] not in (b"\x08\0", b"\x86\xdd"):
+            return False
+        packet = network_packet(frame)
+        return (packet.src, packet.dst) == (self.tunnel.local, self.tunnel.remote)
+
+    def receive_outer(self):
+        """The next packet of posternd to the peer, as it is on the wire."""
+        packet = network_packet(self.lab.wan.wire.until(self.is_outer)[-1])
+        sound(packet)
+        return packet
+
+    def open(self, packet):
+        """Takes the protection off. posternd's sequence numbers have no gaps."""
+        kind = AH if self.tunnel.proto == "ah" else ESP
+        assert kind in packet, packet.summary()
+        assert packet[kind].spi == self.tunnel.spi("out")
+        self.last += 1
+        assert packet[kind].seq == self.last
+        if self.tunnel.encap:
+            assert (packet[UDP].sport, packet[UDP].dport) == (4500, 4500)
+            assert packet[UDP].len == len(packet[UDP])
+        inner = remade(self.sa_out.decrypt(remade(packet)))
+        sound(inner)
+        return inner
+
+    def receive(self):
+        return self.open(self.receive_outer())

@@ -1,6 +1,6 @@
-"""ESP and AH with the Linux kernel: a guest with manual SAs (`ip xfrm`) on the wan side, a real host
-on the lan side. Each ping goes through an SA of each direction; the guest's kernel judges what comes
-as strictly as posternd does. RFC 4301, 4302, 4303, 4304, 3948.
+"""ESP and AH with the Linux kernel: a guest with manual SAs (`ip xfrm`) on the wan side, a real
+host on the lan side. Each ping goes through an SA of each direction; the guest's kernel judges what
+comes as strictly as posternd does. RFC 4301, 4302, 4303, 4304, 3948.
 """
 import pytest
 
