@@ -1,5 +1,5 @@
-"""A Linux guest in QEMU, for tests against the kernel's own IPsec: the machine that the tests run on
-need not have any. It has one network card, whose wire is a tap in the gateway's namespace, where a
+"""A Linux guest in QEMU, for tests against the kernel's own IPsec: the machine that the tests run
+on need not have any. It has one network card, whose wire is a tap in the gateway's namespace, where a
 port of posternd picks it up; commands go in over a serial line. test/guest/ is what it is made of.
 """
 import shlex
