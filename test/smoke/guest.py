@@ -1,6 +1,7 @@
 """A Linux guest in QEMU, for tests against the kernel's own IPsec: the machine that the tests run
-on need not have any. It has one network card, whose wire is a tap in the gateway's namespace, where a
-port of posternd picks it up; commands go in over a serial line. test/guest/ is what it is made of.
+on need not have any. It has one network card, whose wire is a tap in the gateway's namespace, where
+a port of posternd picks it up; commands go in over a serial line. test/guest/ is what it is made
+of.
 """
 import shlex
 import shutil
@@ -8,9 +9,9 @@ import socket
 import subprocess
 import time
 
-from lab import BUILD, ROOT, sh
+from lab import ROOT, sh
 
-FOLDER = BUILD / "guest"
+FOLDER = ROOT / "build/guest"
 PATIENCE_S = 120  # emulated, on a machine that may be busy
 
 

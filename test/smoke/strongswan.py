@@ -1,19 +1,20 @@
-"""strongSwan's charon in a namespace, with ESP in user space (its plugin kernel-libipsec). That ESP is
-always in UDP and in tunnel mode. What its two ends agree on, keys included, stands in the log.
+"""strongSwan's charon in a namespace, with ESP in user space (its plugin kernel-libipsec). That ESP
+is always in UDP and in tunnel mode. What its two ends agree on, keys included, stands in the log.
 """
 import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
-from lab import sh, wait_until
+from lab import ROOT, sh, wait_until
 
-CHARON = pathlib.Path("/usr/lib/ipsec/charon")
+PLUGINS = pathlib.Path("/usr/lib/ipsec/plugins")
 
 # kernel-libipsec before kernel-netlink: that one knows addresses and routes
 SETTINGS = """charon {{
-  load = random nonce openssl aes des sha1 sha2 md5 hmac kdf gcm ctr ccm chapoly curve25519 cmac xcbc \
-pem pkcs1 kernel-libipsec kernel-netlink socket-default vici
+  load = random nonce openssl aes des sha1 sha2 md5 hmac kdf gcm ctr ccm chapoly curve25519 cmac \
+xcbc pem pkcs1 kernel-libipsec kernel-netlink socket-default vici
   filelog {{
     main {{
       path = {folder}/charon.log
@@ -36,14 +37,26 @@ pem pkcs1 kernel-libipsec kernel-netlink socket-default vici
 
 def missing():
     """Why there can be no strongSwan here, or None."""
-    plugins = CHARON.parent / "plugins"
-    for path, package in ((CHARON, "strongswan-charon"), (
-            plugins / "libstrongswan-kernel-libipsec.so", "libcharon-extra-plugins"), (
-            plugins / "libstrongswan-chapoly.so", "libstrongswan-extra-plugins"), (
-            plugins / "libstrongswan-vici.so", "strongswan-swanctl")):
+    for path, package in ((PLUGINS / "libstrongswan-kernel-libipsec.so", "libcharon-extra-plugins"),
+                          (PLUGINS / "libstrongswan-chapoly.so", "libstrongswan-extra-plugins"),
+                          (PLUGINS / "libstrongswan-vici.so", "strongswan-libcharon")):
         if not path.exists():
             return f"no strongSwan without {path.name}: the package {package} is missing"
     return None if shutil.which("swanctl") else "the package strongswan-swanctl is missing"
+
+
+def program():
+    """charon itself. Its package would start an IKE daemon on the machine that the tests run on, so
+    it is taken out of it and not installed."""
+    installed, folder = pathlib.Path("/usr/lib/ipsec/charon"), ROOT / "build/strongswan"
+    if installed.exists():
+        return installed
+    if not (folder / "charon").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            sh("sh", "-ec", "apt-get download strongswan-charon && dpkg-deb -x *.deb .", cwd=work)
+            (pathlib.Path(work) / "usr/lib/ipsec/charon").rename(folder / "charon")
+    return folder / "charon"
 
 
 class Charon:
@@ -58,7 +71,7 @@ class Charon:
         with open(self.folder / "said", "w", encoding="utf-8") as said:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", netns, "unshare", "-m", "--propagation", "private", "sh",
-                 "-ec", f'mount --bind {self.folder}/run /run; exec "{CHARON}"'],
+                 "-ec", f'mount --bind {self.folder}/run /run; exec "{program()}"'],
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "STRONGSWAN_CONF": str(settings)},
                 stdout=said, stderr=said)
         wait_until("charon's socket", (self.folder / "run/charon.vici").exists)

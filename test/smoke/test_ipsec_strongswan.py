@@ -1,7 +1,7 @@
-"""ESP with strongSwan's user-space implementation. Two charons agree by IKE on a Child SA per suite;
-then one of them is killed, and posternd takes over where it was, with the same addresses, SPIs and
-keys, as manual tunnels in UDP (RFC 3948). What goes through then is ESP that two independent
-implementations agree about, with keys as IKE makes them (RFC 7296 section 2.17).
+"""ESP with strongSwan's user-space implementation. Two charons agree by IKE on a Child SA per
+suite; then one of them is killed, and posternd takes over where it was, with the same addresses,
+SPIs and keys, as manual tunnels in UDP (RFC 3948). What goes through then is ESP that two
+independent implementations agree about, with keys as IKE makes them (RFC 7296 section 2.17).
 """
 import dataclasses
 
