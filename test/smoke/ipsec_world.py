@@ -109,17 +109,20 @@ class Tunnel:
 
     # --- posternd
 
-    def _sa(self, direction):
-        more = self.more_out if direction == "out" else f"window = {self.window}; {self.more_in}"
-        return (f'{{ name = "{self.name}-{direction}"; direction = "{direction}"; '
-                f'spi = {self.spi(direction)}; suite = "{self.suite}"; '
+    def _sa(self, direction, more="", suffix="", spi_more=0):
+        more += self.more_out if direction == "out" else f"window = {self.window}; {self.more_in}"
+        return (f'{{ name = "{self.name}-{direction}{suffix}"; direction = "{direction}"; '
+                f'spi = {self.spi(direction) + spi_more}; suite = "{self.suite}"; '
                 f'key = "{self.key(direction).hex()}"; esn = {str(self.esn).lower()}; {more} }}')
+
+    def sas_conf(self, *more, sas=("in", "out")):
+        return [self._sa(direction, *more) for direction in sas]
 
     def conf(self, sas=("in", "out")):
         encap = f"encap = {{ {self.more_encap} }}; " if self.encap else ""
         return (f'{{ name = "{self.name}"; number = {self.number}; mode = "{self.mode}"; '
                 f'protocol = "{self.proto}"; local = "{self.local}"; remote = "{self.remote}"; '
-                f'{encap}{self.more} sas = ( {", ".join(self._sa(d) for d in sas)} ); }}')
+                f'{encap}{self.more} sas = ( {", ".join(self.sas_conf(sas=sas))} ); }}')
 
     def policy_conf(self):
         if not self.policies:

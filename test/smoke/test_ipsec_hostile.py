@@ -709,3 +709,15 @@ def test_not_in_udp(world):
     with Drops(world, 1) as d:
         peer.send(remade(plain))
     assert sum(d.reasons.values()) == 1
+
+
+def test_samples(world):
+    """RFC 4303 section 4: what was dropped can be looked at."""
+    peer = world.peer["gcm"]
+    sealed = peer.seal(inbound(peer))
+    with Drops(world, 1):
+        peer.send(change(sealed, -1))
+    code, text = world.daemon.ctl("show", "drops", "--sample", json_output=False)
+    part = text.split("ipsec-integrity", 1)[1].split("\n\n")[0]
+    assert code == 0 and f"{peer.tunnel.remote} > {peer.tunnel.local}" in part
+    assert f"{peer.tunnel.spi('in'):x}" in part and f"seq {sealed[ESP].seq}" in part

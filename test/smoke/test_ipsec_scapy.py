@@ -4,10 +4,13 @@ mode, both families inside and outside, byte for byte in both directions. RFC 43
 """
 import pytest
 from scapy.layers.inet import ICMP, IPOption_NOP, IPOption_RR, IPOption_Router_Alert
-from scapy.layers.inet6 import (ICMPv6EchoReply, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN)
+from scapy.layers.inet6 import ICMPv6EchoReply, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
+from scapy.layers.ipsec import AH
 
 from ipsec_world import INTEG, Peer, Tunnel, answer_to, configuration, datagram, echo, esp_suites, \
-    forwarded, ipsec, scapy_knows
+    forwarded, ipsec, remade, scapy_knows
+from lab import wait_until
+from world import exactly
 
 SIZES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 16, 17, 31, 100, 513, 1300]
 FEW = [0, 1, 13, 700]
@@ -43,11 +46,23 @@ BY_MODE = {mode: [k for k, t in TUNNELS.items() if t.mode == mode]
            for mode in ("tunnel", "transport")}
 
 
+BUNDLE = Tunnel(250, "aes128gcm16"), Tunnel(250, "sha256", proto="ah", mode="transport")
+
+
+def bundle():
+    """A tunnel whose packets have AH around ESP; the SAs of AH have SPIs of their own."""
+    esp, ah = BUNDLE
+    sas = esp.sas_conf(' protocol = "esp";') + ah.sas_conf(' protocol = "ah";', "-ah", 0x100)
+    return (f'{{ name = "{esp.name}"; number = 250; protocol = "esp+ah"; local = "{esp.local}"; '
+            f'remote = "{esp.remote}"; sas = ( {", ".join(sas)} ); }}')
+
+
 @pytest.fixture(scope="module")
 def world(module_labs):
     lab = module_labs("lan", "wan")
-    lab.daemon = lab.start(configuration(lab.ports("pcap"), lab.wan.mac, lab.lan.mac,
-                                         ipsec(TUNNELS.values())))
+    lab.daemon = lab.start(configuration(
+        lab.ports("pcap"), lab.wan.mac, lab.lan.mac,
+        ipsec(TUNNELS.values(), BUNDLE[0].policy_conf(), extra_tunnels=[bundle()])))
     lab.peer = {kind: Peer(lab, tunnel) for kind, tunnel in TUNNELS.items()}
     return lab
 
@@ -161,3 +176,25 @@ def test_df_is_copied(world, df):
     packet = peer.receive_outer()
     assert str(packet.flags) == df
     peer.open(packet)
+
+
+def test_ah_around_esp(world):
+    """RFC 4301 section 4.3, with an SA of each for either direction; one of the two is not enough."""
+    esp, ah = (Peer(world, tunnel) for tunnel in BUNDLE)
+    ah.sa_in.spi += 0x100
+    ah.sa_out.spi += 0x100
+    for family in (4, 6):
+        for size in SIZES:
+            sent = datagram(esp.tunnel, "in", family, size)
+            esp.send(remade(ah.sa_in.encrypt(esp.seal(sent))))
+            assert bytes(esp.leaves()) == bytes(forwarded(sent)), (family, size)
+            sent = datagram(esp.tunnel, "out", family, size)
+            esp.enter(sent)
+            outer = esp.receive_outer()
+            assert outer[AH].nh == 50 and outer[AH].seq == esp.last + 1
+            assert bytes(esp.open(remade(ah.sa_out.decrypt(outer)))) == bytes(forwarded(sent))
+    before = world.daemon.drops()
+    esp.send(esp.seal(datagram(esp.tunnel, "in", 4, 10)))
+    wait_until("a drop", lambda: exactly(before, world.daemon.drops()))
+    assert exactly(before, world.daemon.drops()) == {"ipsec-bundle": 1}
+    assert world.daemon.laws() == []
