@@ -179,7 +179,7 @@ def test_df_is_copied(world, df):
 
 
 def test_ah_around_esp(world):
-    """RFC 4301 section 4.3, with an SA of each for either direction; one of the two is not enough."""
+    """RFC 4301 section 4.3, with an SA of each for either direction; one is not enough."""
     esp, ah = (Peer(world, tunnel) for tunnel in BUNDLE)
     ah.sa_in.spi += 0x100
     ah.sa_out.spi += 0x100
