@@ -701,14 +701,19 @@ def test_follow(world):
     assert ports() == (4500, 61000)
 
 
-def test_not_in_udp(world):
-    """An SA in UDP does not take raw ESP, nor the other way round."""
+def test_with_and_without_udp(world):
+    """RFC 7296 section 2.23: whatever NATs were found, either is taken, wherever the SA is."""
     peer = world.peer["udp"]
-    raw = peer.seal(inbound(peer))
-    plain = IP(src=raw.src, dst=raw.dst, proto=50) / raw[ESP]
-    with Drops(world, 1) as d:
-        peer.send(remade(plain))
-    assert sum(d.reasons.values()) == 1
+    sent = inbound(peer)
+    sealed = peer.seal(sent)
+    peer.send(remade(IP(src=sealed.src, dst=sealed.dst, proto=50) / sealed[ESP]))
+    assert bytes(peer.leaves()) == bytes(forwarded(sent))
+    peer = world.peer["gcm"]
+    sent = inbound(peer)
+    sealed = peer.seal(sent)
+    peer.send(remade(IP(src=sealed.src, dst=sealed.dst) / UDP(sport=4500, dport=4500, chksum=0)
+                     / sealed[ESP]))
+    assert bytes(peer.leaves()) == bytes(forwarded(sent))
 
 
 def test_samples(world):
