@@ -306,7 +306,11 @@ def forwarded(packet):
 
 def network_packet(frame):
     """The IP packet of a frame, without padding."""
-    data = frame[14:]
+    return parsed(frame[14:])
+
+
+def parsed(data):
+    """The IP packet that the bytes begin with."""
     if data[0] >> 4 == 4:
         return IP(data[:int.from_bytes(data[2:4], "big")])
     return IPv6(data[:40 + int.from_bytes(data[4:6], "big")])
@@ -376,7 +380,9 @@ class Peer:
         if self.tunnel.encap:
             assert (packet[UDP].sport, packet[UDP].dport) == (4500, 4500)
             assert packet[UDP].len == len(packet[UDP])
-        inner = remade(self.sa_out.decrypt(remade(packet)))
+        inner = bytes(self.sa_out.decrypt(remade(packet)))  # of AH, scapy does not know IPv4
+        assert inner[0] >> 4 in (4, 6), inner.hex()
+        inner = parsed(inner)
         sound(inner)
         return inner
 

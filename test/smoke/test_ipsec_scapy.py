@@ -3,9 +3,10 @@ mode, both families inside and outside, byte for byte in both directions. RFC 43
 4304, 3948; what must be refused is in test_ipsec_hostile.py.
 """
 import pytest
-from scapy.layers.inet import ICMP, IPOption_NOP, IPOption_RR, IPOption_Router_Alert
+from scapy.layers.inet import ICMP, IP, IPOption_NOP, IPOption_RR, IPOption_Router_Alert
 from scapy.layers.inet6 import ICMPv6EchoReply, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
 from scapy.layers.ipsec import AH
+from scapy.packet import Raw
 
 from ipsec_world import INTEG, Peer, Tunnel, answer_to, configuration, datagram, echo, esp_suites, \
     forwarded, ipsec, remade, scapy_knows
@@ -178,6 +179,15 @@ def test_df_is_copied(world, df):
     peer.open(packet)
 
 
+def around(sa, packet):
+    """AH around a packet with ESP: scapy would sign its ESP instead, if it knew that it is one."""
+    sealed = IP(src=packet.src, dst=packet.dst, id=packet.id, proto=51, len=len(packet) + 28) / AH(
+        nh=50, payloadlen=5, spi=sa.spi, seq=sa.seq_num, icv=bytes(16)) / Raw(
+            bytes(packet.payload))
+    sa.seq_num += 1
+    return remade(sa.auth_algo.sign(sealed, sa.auth_key))
+
+
 def test_ah_around_esp(world):
     """RFC 4301 section 4.3, with an SA of each for either direction; one is not enough."""
     esp, ah = (Peer(world, tunnel) for tunnel in BUNDLE)
@@ -186,7 +196,7 @@ def test_ah_around_esp(world):
     for family in (4, 6):
         for size in SIZES:
             sent = datagram(esp.tunnel, "in", family, size)
-            esp.send(remade(ah.sa_in.encrypt(esp.seal(sent))))
+            esp.send(around(ah.sa_in, esp.seal(sent)))
             assert bytes(esp.leaves()) == bytes(forwarded(sent)), (family, size)
             sent = datagram(esp.tunnel, "out", family, size)
             esp.enter(sent)
