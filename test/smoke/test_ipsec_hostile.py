@@ -104,7 +104,8 @@ class Drops:
         if kind:
             return
         wait_until(f"{self.expected} drops", self.risen)
-        assert Sentinel.send(self.world) == [], "something came through"
+        # what the gateway tells all nodes does not count
+        assert [f for f in Sentinel.send(self.world) if not f[0] & 1] == [], "one came through"
         self.risen()
         assert sum(self.reasons.values()) == self.expected, self.reasons
         assert self.world.daemon.laws() == []
@@ -583,7 +584,7 @@ def test_padding(world):
     inner = bytes(datagram(peer.tunnel, "in", 4, 10))
     with Drops(world, 2) as d:
         peer.send(esp_of(peer, inner, 4, pad=b"\x01\x02\x07\x04"),
-                  esp_of(peer, inner, 4, pad=b"\x01\x02", pad_len=255))
+                  esp_of(peer, inner, 4, pad=b"\x01\x02\x03\x04", pad_len=255))
     assert d.reasons == {"ipsec-padding": 2}
     # more than is needed is fine (section 2.4)
     peer.send(esp_of(peer, inner, 4, pad=bytes(range(1, 253 + 1 - (len(inner) + 255) % 4))))
@@ -679,7 +680,7 @@ def test_keepalive(world):
 
 
 def test_follow(world):
-    """RFC 3948: the peer is where its last packet that authenticated came from."""
+    """The peer is where its last packet that authenticated came from (RFC 3948 section 3.3)."""
     peer = world.peer["follow"]
     out = datagram(peer.tunnel, "out", 4, 10)
 
@@ -698,7 +699,8 @@ def test_follow(world):
     assert ports() == (4500, 4500)
     peer.send(sealed)
     peer.leaves()
-    assert ports() == (4500, 61000)
+    # the control core looks once a second
+    wait_until("packets to the new port", lambda: ports() == (4500, 61000))
 
 
 def test_with_and_without_udp(world):
