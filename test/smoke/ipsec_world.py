@@ -247,6 +247,12 @@ def configuration(ports, wan_mac, lan_mac, section, rest=PERMIT_ALL, system=SYST
             + rest)
 
 
+def refused(daemon):
+    """Packets that IPsec dropped, by reason: real hosts say other things, too."""
+    return {reason: n for reason, n in daemon.drops().items()
+            if reason.startswith(("ipsec-", "policy-", "filter-"))}
+
+
 # --- packets
 
 def remade(packet):

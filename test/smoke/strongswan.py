@@ -85,6 +85,10 @@ class Charon:
         path.write_text(text)
         self.swanctl("--load-all", "--file", path)
 
+    def initiate(self, child):
+        done = self.swanctl("--initiate", "--child", child, "--timeout", "20", check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{self.log.read_text(errors='replace')[-2000:]}"
+
     def children(self):
         """By name of child: (SPI in, SPI out, key of the initiator, key of the responder), as bytes
         of encryption and integrity key together."""
