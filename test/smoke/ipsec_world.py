@@ -181,9 +181,10 @@ class Tunnel:
         commands = []
         for direction, src, dst in (("in", self.remote, self.local),
                                     ("out", self.local, self.remote)):
-            extra = "flag af-unspec " if self.mode == "tunnel" else ""
-            if self.esn:
-                extra = extra.replace("flag", "flag esn") or "flag esn "
+            flags = ["flag"] + ["af-unspec"] * (self.mode == "tunnel") + ["esn"] * self.esn
+            if self.proto == "ah" and self.outer == 4:
+                flags.append("align4")  # as RFC 4302 says: Linux pads to 8 bytes otherwise
+            extra = f"{' '.join(flags)} " if len(flags) > 1 else ""
             commands.append(
                 f"xfrm state add src {src} dst {dst} proto {self.proto} "
                 f"spi {self.spi(direction)} reqid {self.number} mode {self.mode} "
