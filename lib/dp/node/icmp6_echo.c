@@ -55,6 +55,8 @@ static bool answer(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 	meta->flags = META_OURS | META_IP6;
 	meta_forget_tunnel(meta);
 	meta->flags6 = 0;
+	meta->l4 = IP6_HDR; /* the request's extension headers are gone */
+	meta->proto_at = IP6_AT_NEXT_HEADER;
 	meta->out_if = meta->in_if; /* for a link-local asker */
 	meta->l2_len = 0;
 	return true;

@@ -95,6 +95,7 @@ static bool build(struct worker *w, struct rte_mbuf *m, struct meta *meta)
 		.verdict_in = UINT32_MAX,
 		.verdict_out = UINT32_MAX,
 		.l4 = IP6_HDR,
+		.proto_at = IP6_AT_NEXT_HEADER,
 		.key6 = {.class = acl_class(w->root->acl, IP6_ICMP, false),
 			.sport = rte_cpu_to_be_16(type),
 			.dport = rte_cpu_to_be_16(code)},
