@@ -87,7 +87,8 @@ class Charon:
 
     def initiate(self, child):
         done = self.swanctl("--initiate", "--child", child, "--timeout", "20", check=False)
-        assert done.returncode == 0, f"{done.stdout}\n{self.log.read_text(errors='replace')[-2000:]}"
+        said = self.log.read_text(errors="replace")[-2000:]
+        assert done.returncode == 0, f"{done.stdout}\n{said}"
 
     def children(self):
         """By name of child: (SPI in, SPI out, key of the initiator, key of the responder), as bytes

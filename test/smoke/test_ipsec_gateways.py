@@ -1,5 +1,5 @@
-"""Two gateways, each a posternd with manual SAs, and a host behind each: what goes between the hosts
-is ESP alone in the middle, and a reload on either side takes nothing of it along."""
+"""Two gateways, each a posternd with manual SAs, and a host behind each: what goes between the
+hosts is ESP alone in the middle, and a reload on either side takes nothing of it along."""
 import contextlib
 import hashlib
 import threading
