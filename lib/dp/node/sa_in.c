@@ -15,13 +15,53 @@ static unsigned header_at(const struct rte_mbuf *m, const struct meta *meta)
 	return ipsec_l4(m, meta) + (meta->proto == IPPROTO_UDP ? UDP_HDR_LEN : 0);
 }
 
-/* The SA of the packet, or NULL: none, and the reason stands in meta. at: its ESP or AH header. */
-static struct sa *find(
-	struct worker *w, struct rte_mbuf *m, struct meta *meta, unsigned at, uint8_t proto)
+static unsigned spi_at(unsigned at, uint8_t proto)
+{
+	return at + (proto == PROTO_AH ? offsetof(struct ah_hdr, spi) : 0);
+}
+
+#define NOT_ASKED UINT32_MAX /* no handle: its index would be beyond every SAD's */
+
+/* Handles of the SAs of n packets (n <= SAD_BURST_MAX), looked up side by side, and what a first
+ * look at the SAs needs on its way into the cache. NOT_ASKED: of packets that are not plain. */
+static void find_burst(
+	const struct ipsec *ipsec, void **objs, uint32_t handle[], unsigned n, uint8_t proto)
+{
+	struct sad_key key[SAD_BURST_MAX];
+	const struct sad_key *keys[SAD_BURST_MAX];
+	uint32_t found[SAD_BURST_MAX];
+	uint8_t of[SAD_BURST_MAX];
+	unsigned asked = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct rte_mbuf *m = objs[i];
+		const struct meta *meta = meta_of(objs[i]);
+		unsigned at = spi_at(header_at(m, meta), proto);
+
+		handle[i] = NOT_ASKED;
+		if (m->nb_segs > 1 || meta->more & META_HANDED || m->data_len < at + 4)
+			continue;
+		key[asked] = (struct sad_key){.dst = meta_dst(meta), .proto = proto};
+		memcpy(&key[asked].spi, rte_pktmbuf_mtod_offset(m, const uint8_t *, at), 4);
+		keys[asked] = &key[asked];
+		of[asked++] = (uint8_t)i;
+	}
+	if (asked == 0)
+		return;
+	sad_find_burst(ipsec->sad, keys, found, asked);
+	for (unsigned i = 0; i < asked; i++) {
+		handle[of[i]] = found[i];
+		rte_prefetch0(&ipsec->sad->slot[SA_INDEX(found[i])]);
+	}
+}
+
+/* The SA of the packet, or NULL: none, and the reason stands in meta. at: its ESP or AH header.
+ * handle: what find_burst says of it. */
+static struct sa *find(struct worker *w, struct rte_mbuf *m, struct meta *meta, unsigned at,
+	uint8_t proto, uint32_t handle)
 {
 	const struct ipsec *ipsec = w->root->ipsec;
 	bool handed = meta->more & META_HANDED;
-	unsigned spi_at = at + (proto == PROTO_AH ? offsetof(struct ah_hdr, spi) : 0);
 	struct sa *sa = NULL;
 	rte_be32_t spi;
 
@@ -37,11 +77,12 @@ static struct sa *find(
 		meta->drop = DROP_IPSEC_NESTING;
 		return NULL;
 	}
-	memcpy(&spi, rte_pktmbuf_mtod_offset(m, const uint8_t *, spi_at), sizeof(spi));
-	if (unlikely(!handed)) {
+	memcpy(&spi, rte_pktmbuf_mtod_offset(m, const uint8_t *, spi_at(at, proto)), sizeof(spi));
+	if (likely(!handed)) {
 		struct addr dst = meta_dst(meta);
-		uint32_t handle = sad_find(ipsec->sad, spi, proto, &dst);
 
+		if (unlikely(handle == NOT_ASKED))
+			handle = sad_find(ipsec->sad, spi, proto, &dst);
 		return handle == SA_NONE ? NULL : sad_get(ipsec->sad, handle);
 	}
 	sa = sad_get(ipsec->sad, meta->sa);
@@ -50,8 +91,8 @@ static struct sa *find(
 
 /* The packet becomes p, the next of the burst. False: it went to another worker. next: where it
  * goes if it is dropped. */
-static bool begin(
-	struct worker *w, struct rte_mbuf *m, uint8_t proto, struct esp_packet *p, uint16_t *next)
+static bool begin(struct worker *w, struct rte_mbuf *m, uint8_t proto, uint32_t handle,
+	struct esp_packet *p, uint16_t *next)
 {
 	struct meta *meta = meta_of(m);
 	unsigned at = header_at(m, meta);
@@ -62,7 +103,7 @@ static bool begin(
 		meta->drop = DROP_IPSEC_SEGMENTS;
 		return true;
 	}
-	sa = find(w, m, meta, at, proto);
+	sa = find(w, m, meta, at, proto, handle);
 	if (unlikely(sa == NULL))
 		return true;
 	if (unlikely(sa->owner != w->id))
@@ -193,6 +234,7 @@ uint16_t sa_in(
 	struct worker *w = node_worker(node);
 	struct esp_packet p[WALK_PACKETS_MAX];
 	uint16_t next[WALK_PACKETS_MAX];
+	uint32_t handle[SAD_BURST_MAX] = {0};
 	unsigned dropped = 0, members = 0, kept;
 
 	/* those that are dropped right away go first, since they meet no other packet again */
@@ -200,7 +242,10 @@ uint16_t sa_in(
 		struct rte_mbuf *m = objs[i];
 		uint16_t edge;
 
-		if (!begin(w, m, proto, &p[members], &edge))
+		if (i % SAD_BURST_MAX == 0 && w->root->ipsec != NULL)
+			find_burst(w->root->ipsec, objs + i, handle,
+				RTE_MIN((unsigned)SAD_BURST_MAX, n - i), proto);
+		if (!begin(w, m, proto, handle[i % SAD_BURST_MAX], &p[members], &edge))
 			continue;
 		if (unlikely(edge == SA_IN_DROP)) {
 			next[dropped] = SA_IN_DROP;
