@@ -254,6 +254,37 @@ static inline bool begin(struct worker *w, struct rte_mbuf *m, uint8_t proto, st
 	return true;
 }
 
+/* Where there are many SAs, what leads to those of the burst comes from memory side by side: the
+ * tunnels' entries, the slots, the SAs. */
+static void fetch_sas(const struct worker *w, void **objs, unsigned n)
+{
+	const struct sad *sad = w->root->ipsec->sad;
+	uint16_t first = meta_of(objs[0])->tunnel_out, differ = 0;
+	struct sa *sa;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t tunnel = meta_of(objs[i])->tunnel_out;
+
+		differ |= tunnel ^ first;
+		rte_prefetch0(&sad->out[(size_t)tunnel * sad->n_workers + w->id]);
+	}
+	if (likely(!differ))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t handles = sad_out(sad, meta_of(objs[i])->tunnel_out, w->id);
+
+		rte_prefetch0(&sad->slot[SA_INDEX((uint32_t)handles)]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t handles = sad_out(sad, meta_of(objs[i])->tunnel_out, w->id);
+
+		sa = atomic_load_explicit(
+			&sad->slot[SA_INDEX((uint32_t)handles)], memory_order_relaxed);
+		rte_prefetch0(sa);
+		rte_prefetch0(sa ? &sa->seq : NULL);
+	}
+}
+
 uint16_t sa_out(
 	struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n, uint8_t proto)
 {
@@ -263,6 +294,8 @@ uint16_t sa_out(
 	uint16_t at[WALK_PACKETS_MAX], next[WALK_PACKETS_MAX];
 	unsigned kept = 0, members = 0;
 
+	if (likely(w->root->ipsec != NULL))
+		fetch_sas(w, objs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = objs[i];
 
