@@ -122,49 +122,23 @@ json_t *api_tunnel_name(const struct root *root, uint16_t id)
 	return t ? text_json(t->name) : json_null();
 }
 
-/* "any", an address, a prefix where the range is one, or a range. */
-static json_t *range(const struct addr *from, const struct addr *to)
-{
-	char a[ADDR_STRLEN], b[ADDR_STRLEN];
-	struct prefix p = {.addr = *from};
-
-	if (addr_equal(from, to))
-		return json_string(addr_format(from, a));
-	for (unsigned len = addr_is4(from) ? 96 : 0; len < 128; len++) {
-		struct addr low = addr_masked(from, len), high = *to;
-		bool whole = addr_equal(&low, from);
-
-		for (unsigned bit = len; whole && bit < 128; bit++)
-			whole = high.b[bit / 8] >> (7 - bit % 8) & 1;
-		low = addr_masked(to, len);
-		if (whole && addr_equal(&low, from)) {
-			char text[PREFIX_STRLEN];
-
-			p.len = (uint8_t)len;
-			return json_string(prefix_format(&p, text));
-		}
-	}
-	return json_sprintf("%s-%s", addr_format(from, a), addr_format(to, b));
-}
-
-static json_t *ports(uint16_t from, uint16_t to)
-{
-	if (from == 0 && to == UINT16_MAX)
-		return json_string("any");
-	return from == to ? json_sprintf("%u", from) : json_sprintf("%u-%u", from, to);
-}
-
 json_t *api_selector(const struct selector *sel)
 {
 	bool icmp = sel->proto == RULE_PROTO_ICMP || sel->proto == RULE_PROTO_ICMP6;
-	char proto[TEXT_PROTO_STRLEN];
+	char proto[TEXT_PROTO_STRLEN], src[SELECTOR_ADDRS_STRLEN] = "any";
+	char dst[SELECTOR_ADDRS_STRLEN] = "any";
+	char sport[SELECTOR_PORTS_STRLEN], dport[SELECTOR_PORTS_STRLEN];
 
-	return json_pack("{s:o, s:o, s:s, s:o, s:o}", "src",
-		sel->any_addr ? json_string("any") : range(&sel->src_from, &sel->src_to), "dst",
-		sel->any_addr ? json_string("any") : range(&sel->dst_from, &sel->dst_to), "proto",
+	if (!sel->any_addr) {
+		selector_addrs_format(&sel->src_from, &sel->src_to, src);
+		selector_addrs_format(&sel->dst_from, &sel->dst_to, dst);
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "src", src, "dst", dst, "proto",
 		sel->proto == SELECTOR_PROTO_ANY ? "any" : text_proto(sel->proto, proto),
-		icmp ? "icmp_type" : "sport", ports(sel->sport_from, sel->sport_to),
-		icmp ? "icmp_code" : "dport", ports(sel->dport_from, sel->dport_to));
+		icmp ? "icmp_type" : "sport",
+		selector_ports_format(sel->sport_from, sel->sport_to, sport),
+		icmp ? "icmp_code" : "dport",
+		selector_ports_format(sel->dport_from, sel->dport_to, dport));
 }
 
 json_t *api_refused(struct api_error *error, int status, const char *why)

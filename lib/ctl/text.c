@@ -182,13 +182,6 @@ json_t *text_json(const char *s)
 	return clean;
 }
 
-json_t *text_json_addr4(uint32_t addr)
-{
-	char buf[ADDR4_STRLEN];
-
-	return json_string(addr4_format(addr, buf));
-}
-
 json_t *text_json_addr(const struct addr *addr)
 {
 	char buf[ADDR_STRLEN];

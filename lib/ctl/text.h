@@ -46,6 +46,5 @@ int text_proto_find(const char *name);
 
 /* A JSON string of s; bytes that are no UTF-8 become "?". NULL becomes null. New reference. */
 json_t *text_json(const char *s);
-json_t *text_json_addr4(uint32_t addr);
 json_t *text_json_addr(const struct addr *addr);
 json_t *text_json_mac(const uint8_t mac[6]);

@@ -101,6 +101,16 @@ static inline void node_send(struct rte_graph *graph, struct rte_node *node, voi
 		node_send_some(graph, node, objs, next, n);
 }
 
+/* The same for the packets from the given one on, when those before are on their way. */
+static inline void node_send_rest(struct rte_graph *graph, struct rte_node *node, void **objs,
+	const uint16_t next[], unsigned from, unsigned n)
+{
+	if (likely(from == 0))
+		node_send(graph, node, objs, next, n);
+	else
+		node_send_some(graph, node, objs + from, next + from, n - from);
+}
+
 /* Sum of the packet's bytes from the offset on, as the internet checksum has it, over all segments;
  * all but the last have an even length. */
 static inline uint16_t node_sum(const struct rte_mbuf *m, unsigned at)

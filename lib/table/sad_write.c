@@ -434,17 +434,6 @@ uint32_t sad_db_named(const struct sad_db *db, const char *name)
 	return i ? db->slot[i].handle : SA_NONE;
 }
 
-uint32_t sad_db_spi(const struct sad_db *db, rte_be32_t spi, uint8_t proto, bool in)
-{
-	for (uint32_t i = 1; i <= db->table.max; i++) {
-		const struct sad_entry *e = &db->entry[i];
-
-		if (e->live && e->info.spi == spi && e->info.proto == proto && e->info.in == in)
-			return db->slot[i].handle;
-	}
-	return SA_NONE;
-}
-
 void sad_db_each(const struct sad_db *db,
 	void (*fn)(void *arg, uint32_t handle, const struct sa_info *info, const struct sa *sa),
 	void *arg)

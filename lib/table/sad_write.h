@@ -63,10 +63,8 @@ uint32_t sad_db_pending(const struct sad_db *db);
 uint32_t sad_db_count(const struct sad_db *db);
 /* What is known of an SA, or NULL. */
 const struct sa_info *sad_db_info(const struct sad_db *db, uint32_t handle);
-/* By name; by SPI, protocol and direction, whatever its addresses (a walk through all of them, for
- * people's commands). SA_NONE: there is none. */
+/* By name. SA_NONE: there is none. */
 uint32_t sad_db_named(const struct sad_db *db, const char *name);
-uint32_t sad_db_spi(const struct sad_db *db, rte_be32_t spi, uint8_t proto, bool in);
 /* Calls fn for each SA, in the order of slots. */
 void sad_db_each(const struct sad_db *db,
 	void (*fn)(void *arg, uint32_t handle, const struct sa_info *info, const struct sa *sa),

@@ -44,18 +44,6 @@ struct selector selector_mirror(const struct selector *s)
 	return m;
 }
 
-bool selector_same(const struct selector *a, const struct selector *b)
-{
-	if (a->any_addr != b->any_addr || a->proto != b->proto || a->sport_from != b->sport_from ||
-		a->sport_to != b->sport_to || a->dport_from != b->dport_from ||
-		a->dport_to != b->dport_to)
-		return false;
-	return a->any_addr ||
-	       (addr_equal(&a->src_from, &b->src_from) && addr_equal(&a->src_to, &b->src_to) &&
-		       addr_equal(&a->dst_from, &b->dst_from) &&
-		       addr_equal(&a->dst_to, &b->dst_to));
-}
-
 static unsigned __int128 number_of(const struct addr *a)
 {
 	return (unsigned __int128)be64toh(a->q[0]) << 64 | be64toh(a->q[1]);
@@ -89,10 +77,8 @@ unsigned selector_prefixes(
 	}
 }
 
-#define RANGE_TEXT (2 * ADDR_STRLEN)
-
-/* A prefix where the range is one, a single address as itself. */
-static const char *addrs_text(const struct addr *from, const struct addr *to, char buf[RANGE_TEXT])
+char *selector_addrs_format(
+	const struct addr *from, const struct addr *to, char buf[SELECTOR_ADDRS_STRLEN])
 {
 	struct prefix prefix[RANGE_PREFIXES_MAX];
 	char first[PREFIX_STRLEN], last[ADDR_STRLEN];
@@ -101,30 +87,32 @@ static const char *addrs_text(const struct addr *from, const struct addr *to, ch
 		return addr_format(from, buf);
 	if (selector_prefixes(from, to, prefix) == 1)
 		return strcpy(buf, prefix_format(&prefix[0], first));
-	snprintf(buf, RANGE_TEXT, "%s-%s", addr_format(from, first), addr_format(to, last));
+	snprintf(buf, SELECTOR_ADDRS_STRLEN, "%s-%s", addr_format(from, first),
+		addr_format(to, last));
 	return buf;
 }
 
-static const char *ports_text(uint16_t from, uint16_t to, char buf[16])
+char *selector_ports_format(uint16_t from, uint16_t to, char buf[SELECTOR_PORTS_STRLEN])
 {
 	if (from == 0 && to == UINT16_MAX)
-		return "any";
+		return strcpy(buf, "any");
 	if (from == to)
-		snprintf(buf, 16, "%u", from);
+		snprintf(buf, SELECTOR_PORTS_STRLEN, "%u", from);
 	else
-		snprintf(buf, 16, "%u-%u", from, to);
+		snprintf(buf, SELECTOR_PORTS_STRLEN, "%u-%u", from, to);
 	return buf;
 }
 
 char *selector_format(const struct selector *s, char *buf, size_t size)
 {
-	char src[RANGE_TEXT] = "any", dst[RANGE_TEXT] = "any", name[8], proto[16] = "";
-	char sport[16], dport[16], ports[48] = "";
+	char src[SELECTOR_ADDRS_STRLEN] = "any", dst[SELECTOR_ADDRS_STRLEN] = "any";
+	char name[8], proto[16] = "", ports[48] = "";
+	char sport[SELECTOR_PORTS_STRLEN], dport[SELECTOR_PORTS_STRLEN];
 	bool icmp = rule_proto_is_icmp(s->proto);
 
 	if (!s->any_addr) {
-		addrs_text(&s->src_from, &s->src_to, src);
-		addrs_text(&s->dst_from, &s->dst_to, dst);
+		selector_addrs_format(&s->src_from, &s->src_to, src);
+		selector_addrs_format(&s->dst_from, &s->dst_to, dst);
 	}
 	if (s->proto != SELECTOR_PROTO_ANY)
 		snprintf(proto, sizeof(proto), " %s", rule_proto_name(s->proto, name));
@@ -132,8 +120,8 @@ char *selector_format(const struct selector *s, char *buf, size_t size)
 		strcpy(proto, " all");
 	if (selector_needs_ports(s))
 		snprintf(ports, sizeof(ports), icmp ? " type %s code %s" : " %s -> %s",
-			ports_text(s->sport_from, s->sport_to, sport),
-			ports_text(s->dport_from, s->dport_to, dport));
+			selector_ports_format(s->sport_from, s->sport_to, sport),
+			selector_ports_format(s->dport_from, s->dport_to, dport));
 	snprintf(buf, size, "%s -> %s%s%s", src, dst, proto, ports);
 	return buf;
 }

@@ -42,13 +42,20 @@ static inline bool selector_needs_ports(const struct selector *s)
 bool selector_matches(const struct selector *s, const struct selector_packet *p);
 /* Source and destination change places: the same traffic the other way. ICMP type and code stay. */
 struct selector selector_mirror(const struct selector *s);
-bool selector_same(const struct selector *a, const struct selector *b);
 
 #define RANGE_PREFIXES_MAX 254 /* of IPv6; 62 of IPv4 */
 /* The fewest prefixes that hold just the addresses of a closed range (of one family, in order), in
  * ascending order. Returns how many. */
 unsigned selector_prefixes(
 	const struct addr *from, const struct addr *to, struct prefix prefix[RANGE_PREFIXES_MAX]);
+
+#define SELECTOR_ADDRS_STRLEN (2 * ADDR_STRLEN)
+#define SELECTOR_PORTS_STRLEN 16
+/* A closed range of addresses of one family: an address, a prefix where it is one, or "a-b"; and
+ * one of ports: "any", a number, or "a-b". Return buf. */
+char *selector_addrs_format(
+	const struct addr *from, const struct addr *to, char buf[SELECTOR_ADDRS_STRLEN]);
+char *selector_ports_format(uint16_t from, uint16_t to, char buf[SELECTOR_PORTS_STRLEN]);
 
 #define SELECTOR_STRLEN 256
 /* "10.0.0.0/8 -> 192.168.1.0-192.168.1.9 tcp 1024-65535 -> 443", "any -> any icmp type 8 code any";

@@ -231,10 +231,7 @@ static uint16_t process(
 
 	for (unsigned i = 0; i < nb_objs; i++)
 		output(w, w->root, &b, i);
-	if (likely(b.sent == 0))
-		node_send(graph, node, objs, next, nb_objs);
-	else
-		node_send_some(graph, node, objs + b.sent, next + b.sent, nb_objs - b.sent);
+	node_send_rest(graph, node, objs, next, b.sent, nb_objs);
 	return nb_objs;
 }
 

@@ -143,9 +143,6 @@ static void test_found(void **state)
 	assert_int_equal(sad_out(sad_db_table(db), 1, 0), o);
 	assert_int_equal(sad_out(sad_db_table(db), 2, 0), SA_NONE);
 	assert_int_equal(sad_db_count(db), 2);
-	assert_int_equal(sad_db_spi(db, in.spi, PROTO_ESP, true), h);
-	assert_int_equal(sad_db_spi(db, in.spi, PROTO_ESP, false), o);
-	assert_int_equal(sad_db_spi(db, in.spi, PROTO_AH, false), SA_NONE);
 	assert_null(sad_get(sad_db_table(db), h ^ 1u << SA_INDEX_BITS));
 	assert_null(sad_db_info(db, SA_NONE));
 	assert_int_equal(sad_db_del(db, h ^ 1u << SA_INDEX_BITS), -ENOENT);
